@@ -1,0 +1,37 @@
+# `make run` and `make test` need only Python (>= 3.10), pip, make and git.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint setup viz mlflow pretrain clean
+
+run: setup
+	$(BIN)/kedro run --pipeline=mitune
+
+test: setup lint
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+setup: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+viz: setup
+	$(BIN)/kedro viz run --include-hooks
+
+mlflow: setup
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+pretrain: setup
+	$(BIN)/kedro run --pipeline=pretrain
+
+clean:
+	rm -rf data/02_intermediate data/0[3-5]_* data/07_* data/08_* mlruns mlartifacts mlflow.db

@@ -1,0 +1,110 @@
+"""Low-rank adapters through peft: attach, save, load. DoRA (Liu et al. 2024) is the default."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.training_utils import _collate_lora_metadata
+from diffusers.utils import convert_state_dict_to_diffusers
+from peft import LoraConfig, get_peft_model_state_dict
+from pydantic import BaseModel, ConfigDict, PositiveInt
+from torch import nn
+
+from mitune.backbones import AdapterRef, Backbone, ModelError
+
+WEIGHTS = "pytorch_lora_weights.safetensors"
+NAME = "default"
+_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
+
+
+class AdapterSettings(BaseModel):
+    """Shape of an adapter. Defaults: the MI-TUNE paper (DoRA, r = alpha = 32, both layer kinds)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["dora", "lora"] = "dora"
+    rank: PositiveInt = 32
+    alpha: PositiveInt = 32
+    targets: Literal["attention", "attention_and_feed_forward"] = "attention_and_feed_forward"
+
+    @property
+    def target_modules(self) -> list[str]:
+        """Suffixes of the layers to adapt."""
+        return list(_ATTENTION if self.targets == "attention" else _ATTENTION + _FEED_FORWARD)
+
+
+def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
+    """Add a fresh adapter to the denoising network; only it requires gradients.
+
+    The output is unchanged until it is trained (B = 0; A is normal, drawn from `seed`).
+    """
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        use_dora=settings.kind == "dora",
+        init_lora_weights="gaussian",
+        target_modules=settings.target_modules,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone.network.add_adapter(config, adapter_name=NAME)  # type: ignore[operator]
+    _require_gradients(backbone.network)
+
+
+def load(backbone: Backbone, adapter: AdapterRef, trainable: bool = False) -> None:
+    """Put a saved adapter on the model; the base (`path` None) changes nothing.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or truncated.
+    """
+    if adapter.path is None:
+        return
+    try:
+        backbone.pipeline.load_lora_weights(adapter.path, adapter_name=NAME, weight_name=WEIGHTS)
+    except Exception as error:
+        raise ModelError(
+            f"{Path(adapter.path) / WEIGHTS}: the adapter cannot be read "
+            f"({type(error).__name__}); rerun the finetune stage that wrote it"
+        ) from error
+    if trainable:
+        _require_gradients(backbone.network)
+    else:
+        backbone.network.requires_grad_(False)
+
+
+def fuse(backbone: Backbone) -> None:
+    """Merge the adapter into the weights: the same function, at the speed of the base model."""
+    if backbone.pipeline.get_active_adapters():
+        backbone.pipeline.fuse_lora()
+        backbone.pipeline.unload_lora_weights()
+
+
+def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
+    """Write `pytorch_lora_weights.safetensors`, which diffusers loads, and `adapter.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
+    state = convert_state_dict_to_diffusers(get_peft_model_state_dict(backbone.network))
+    pipeline.save_lora_weights(
+        folder, unet_lora_layers=state, **_collate_lora_metadata({"unet": backbone.network})
+    )
+    facts = {**facts, "digest": digest(folder)}
+    (folder / "adapter.json").write_text(json.dumps(facts, indent=2, default=str))
+
+
+def digest(folder: Path) -> str:
+    """Content hash of an adapter's weights."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
+
+
+def _require_gradients(network: nn.Module) -> None:
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_("lora_" in name)

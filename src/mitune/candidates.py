@@ -1,0 +1,303 @@
+"""M images per prompt with their scores, found in the sampling loop itself.
+
+Images of several prompts share a batch, so the accelerator is full whatever M is. An image depends
+on its own seed alone: not on the batch size, the order, or on where a run was interrupted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from torch import Tensor
+
+from mitune.backbones import AdapterRef, Backbone, ModelRef
+from mitune.denoiser import Condition
+from mitune.guidance import ClassifierFree, GuidanceConfig
+from mitune.information import Information
+from mitune.mutual_information import (
+    DrawEstimator,
+    ForwardScore,
+    InformationDecomposition,
+    PathScore,
+    information,
+)
+from mitune.prompts import image_seed
+from mitune.sampling import SamplerName, build_scheduler, initial_noise, sample
+
+
+class Scoring(BaseModel):
+    """Which estimates of MI an image gets. `path` is free; the others cost two evaluations a draw.
+
+    `forward` and `information` share their draws, so the second of them is free too.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: PathScore | None = PathScore()
+    forward: ForwardScore | None = None
+    information: InformationDecomposition | None = None
+
+    @property
+    def drawn(self) -> dict[str, DrawEstimator]:
+        """The estimators that noise the finished image anew."""
+        both: dict[str, DrawEstimator | None] = {
+            "forward": self.forward,
+            "information": self.information,
+        }
+        return {name: estimator for name, estimator in both.items() if estimator}
+
+    @property
+    def evaluations_per_image(self) -> int:
+        """Network evaluations on top of sampling."""
+        return max((e.evaluations_per_image for e in self.drawn.values()), default=0)
+
+    @model_validator(mode="after")
+    def _share_draws(self) -> Scoring:
+        plans = {(e.draws, e.log_snr, e.antithetic) for e in self.drawn.values()}
+        if len(plans) > 1:
+            raise ValueError("forward and information: give both the same draws and log_snr")
+        return self
+
+
+class Generation(BaseModel):
+    """How candidates are made. Defaults: the MI-TUNE paper (M = 50, 50 DDPM steps, CFG 7.5)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images_per_prompt: PositiveInt = 50
+    steps: PositiveInt = 50
+    sampler: SamplerName = "ddpm"
+    guidance: GuidanceConfig = Field(default_factory=ClassifierFree)
+    scoring: Scoring = Scoring()
+    seed: NonNegativeInt = 0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What makes the images: model, adapter, and the name that separates rounds' seeds."""
+
+    model: ModelRef
+    adapter: AdapterRef
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class _Sampled:
+    latents: Tensor
+    scores: Mapping[str, Information]
+
+
+def shard_key(source: Source, settings: Generation, prompt: str) -> str:
+    """Names everything a prompt's candidates depend on."""
+    facts = {
+        "model": source.model.digest,
+        "adapter": source.adapter.digest,
+        "name": source.name,
+        "settings": settings.model_dump(mode="json"),
+        "prompt": prompt,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def seed_of(source: Source, settings: Generation, prompt_id: str, image_index: int) -> int:
+    """Seed of one image."""
+    return image_seed(settings.seed, source.name, prompt_id, image_index)
+
+
+@torch.no_grad()
+def generate(
+    backbone: Backbone,
+    source: Source,
+    prompts: pd.DataFrame,
+    settings: Generation,
+    batch_size: int,
+    finished: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield (prompt_id, candidates) for every prompt whose shard is not already `finished`.
+
+    Columns: prompt_id, image_index, seed, latent (float16 bytes), one score column per estimator
+    in nats, and its increments. `attrs`: key, latent_shape, log_snr of the increments.
+    `backbone` must already carry the adapter of `source`.
+    """
+    finished = finished or {}
+    keys = {row.prompt_id: shard_key(source, settings, row.prompt) for row in prompts.itertuples()}
+    todo = prompts[[finished.get(i) != keys[i] for i in prompts["prompt_id"]]]
+    if todo.empty:
+        return
+    count = settings.images_per_prompt
+    items = [(row, index) for row in range(len(todo)) for index in range(count)]
+    texts = backbone.encode_prompts([""])
+    pending: list[_Sampled] = []
+    done = 0
+    for start in range(0, len(items), batch_size):
+        batch = items[start : start + batch_size]
+        pending.append(_sample_batch(backbone, source, settings, todo, batch, texts))
+        ready = (start + len(batch)) // count
+        merged = _merge(pending)
+        for offset, row in enumerate(range(done, ready)):
+            part = _rows(merged, slice(offset * count, (offset + 1) * count))
+            prompt = todo.iloc[row]
+            scored = _score_draws(backbone, settings, prompt, part, texts, batch_size)
+            yield prompt["prompt_id"], _table(source, settings, prompt, scored, keys)
+        if ready > done:
+            pending = [_rows(merged, slice((ready - done) * count, None))]
+            done = ready
+
+
+def _sample_batch(
+    backbone: Backbone,
+    source: Source,
+    settings: Generation,
+    prompts: pd.DataFrame,
+    batch: Sequence[tuple[int, int]],
+    null: Condition,
+) -> _Sampled:
+    generators = [
+        torch.Generator().manual_seed(
+            seed_of(source, settings, prompts.iloc[row]["prompt_id"], index)
+        )
+        for row, index in batch
+    ]
+    noise = initial_noise(backbone.latent_shape, generators).to(backbone.device)
+    rows = sorted({row for row, _ in batch})
+    encoded = backbone.encode_prompts([prompts.iloc[row]["prompt"] for row in rows])
+    condition = encoded[torch.tensor([rows.index(row) for row, _ in batch])]
+    steps = sample(
+        backbone.denoiser,
+        settings.guidance,
+        build_scheduler(settings.sampler, backbone.pipeline.scheduler),
+        noise,
+        condition,
+        null,
+        settings.steps,
+        generators,
+    )
+    estimator = settings.scoring.path or PathScore()
+    squares, times, latents = [], [], noise
+    for step in steps:
+        squares.append(estimator.increment(step, 1.0))
+        times.append(step.t)
+        latents = step.z_next
+    grid = torch.tensor(times, dtype=torch.float64)
+    path = backbone.denoiser.path
+    weights = estimator.weights_for(path, grid)
+    increments = torch.stack(squares, dim=1).cpu() * weights.float()
+    found = Information(increments, path.log_snr(grid))
+    return _Sampled(latents, {"path": found} if settings.scoring.path else {})
+
+
+def _score_draws(
+    backbone: Backbone,
+    settings: Generation,
+    prompt: Any,
+    sampled: _Sampled,
+    null: Condition,
+    batch_size: int,
+) -> _Sampled:
+    """Add the scores that noise the finished images anew; a prompt's images share the draws."""
+    drawn = settings.scoring.drawn
+    if not drawn:
+        return sampled
+    condition = backbone.encode_prompts([prompt["prompt"]])
+    parts = []
+    for latents in sampled.latents.split(batch_size):
+        generator = torch.Generator().manual_seed(
+            image_seed(settings.seed, "draws", prompt["prompt_id"])
+        )
+        parts.append(
+            information(
+                backbone.denoiser,
+                latents,
+                condition.expand(len(latents)),
+                null,
+                list(drawn.values()),
+                generator,
+            )
+        )
+    scores = {
+        name: Information(
+            torch.cat([part[i].increments.cpu() for part in parts]), parts[0][i].log_snr.cpu()
+        )
+        for i, name in enumerate(drawn)
+    }
+    return _Sampled(sampled.latents, {**sampled.scores, **scores})
+
+
+def _merge(parts: Sequence[_Sampled]) -> _Sampled:
+    first = parts[0]
+    return _Sampled(
+        torch.cat([part.latents for part in parts]),
+        {
+            name: Information(
+                torch.cat([part.scores[name].increments for part in parts]), found.log_snr
+            )
+            for name, found in first.scores.items()
+        },
+    )
+
+
+def _rows(sampled: _Sampled, rows: slice) -> _Sampled:
+    return _Sampled(
+        sampled.latents[rows],
+        {
+            name: Information(found.increments[rows], found.log_snr)
+            for name, found in sampled.scores.items()
+        },
+    )
+
+
+def _table(
+    source: Source, settings: Generation, prompt: Any, sampled: _Sampled, keys: Mapping[str, str]
+) -> pd.DataFrame:
+    latents = sampled.latents.cpu().to(torch.float16).numpy()
+    identity = prompt["prompt_id"]
+    columns: dict[str, Any] = {
+        "prompt_id": identity,
+        "category": prompt["category"],
+        "prompt": prompt["prompt"],
+        "image_index": np.arange(len(latents)),
+        "seed": [seed_of(source, settings, identity, i) for i in range(len(latents))],
+        "latent": [latent.tobytes() for latent in latents],
+    }
+    for name, found in sampled.scores.items():
+        columns[name] = found.score.double().numpy()
+        columns[f"{name}_increments"] = list(found.increments.float().numpy())
+    table = pd.DataFrame(columns)
+    _check_finite(table, list(sampled.scores), latents)
+    table.attrs = {
+        "key": keys[identity],
+        "latent_shape": list(latents.shape[1:]),
+        "log_snr": {name: found.log_snr.tolist() for name, found in sampled.scores.items()},
+        "evaluations_per_increment": {
+            name: settings.scoring.evaluations_per_image / len(found.log_snr) * (name != "path")
+            for name, found in sampled.scores.items()
+        },
+        "model": source.model.digest,
+        "adapter": source.adapter.digest,
+    }
+    return table
+
+
+def _check_finite(table: pd.DataFrame, scores: Sequence[str], latents: np.ndarray) -> None:
+    bad = [name for name in scores if not np.isfinite(table[name]).all()]
+    if not np.isfinite(latents).all():
+        bad.insert(0, "latents")
+    if bad:
+        raise ValueError(
+            f"prompt {table['prompt'][0]!r}: {', '.join(bad)} not finite; lower guidance.scale or "
+            "use resources.dtype float32 (finished prompts are kept)"
+        )
+
+
+def latents_of(table: pd.DataFrame, shape: Sequence[int]) -> Tensor:
+    """Latents of a candidates table, (N, C, h, w) float32."""
+    stacked = np.frombuffer(b"".join(table["latent"]), np.float16).reshape(len(table), *shape)
+    return torch.from_numpy(stacked.astype(np.float32))

@@ -1,0 +1,20 @@
+"""What the catalog stores: folders, models, adapters, shards. No tensor passes through."""
+
+from mitune.datasets.adapter import AdapterDataset, NoAdapterDataset
+from mitune.datasets.figure import FigureDataset
+from mitune.datasets.folder import FolderDataset
+from mitune.datasets.model import ModelDataset
+from mitune.datasets.record import RecordDataset
+from mitune.datasets.shards import ShardKeysDataset, Shards, ShardsDataset
+
+__all__ = [
+    "AdapterDataset",
+    "FigureDataset",
+    "FolderDataset",
+    "ModelDataset",
+    "NoAdapterDataset",
+    "RecordDataset",
+    "ShardKeysDataset",
+    "Shards",
+    "ShardsDataset",
+]

@@ -1,0 +1,91 @@
+"""A model on a test set: images, scores, intervals, and differences to another model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mitune.backbones import Backbone
+from mitune.candidates import latents_of
+from mitune.metrics import Scorer
+from mitune.ranking import Interval, prompt_bootstrap
+
+ALL = "all"
+
+
+def measure(
+    backbone: Backbone, candidates: pd.DataFrame, scorers: Mapping[str, Scorer]
+) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """Decode candidates and score them: (table with one column per scorer, pictures (N, H, W, 3)).
+
+    The table keeps prompt_id, category, prompt, image_index, seed and the estimates of MI.
+    """
+    pictures = backbone.decode(latents_of(candidates, candidates.attrs["latent_shape"]))
+    kept = [c for c in candidates if c != "latent" and not c.endswith("_increments")]
+    table = candidates[kept].copy()
+    table.attrs = {}
+    for name, scorer in scorers.items():
+        table[name] = scorer(pictures, list(candidates["prompt"]))
+    return table, pictures
+
+
+def summarise(
+    evaluations: Mapping[str, pd.DataFrame], metrics: Iterable[str], baseline: str
+) -> pd.DataFrame:
+    """Mean of each metric per model and category, with 95 % bootstrap intervals over prompts.
+
+    Columns: model, category (`all` for everything), metric, mean, low, high, prompts, images, and
+    `difference` with its interval: paired by prompt to `baseline` on the same seeds.
+    """
+    rows = []
+    for model, table in evaluations.items():
+        for metric in metrics:
+            for category in [*dict.fromkeys(table["category"]), ALL]:
+                rows.append(
+                    {
+                        "model": model,
+                        "category": category,
+                        "metric": metric,
+                        **_compare(table, evaluations[baseline], category, metric),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def paired(
+    evaluations: Mapping[str, pd.DataFrame], first: str, second: str, metric: str
+) -> Interval:
+    """First - second over all prompts, paired by prompt, with its bootstrap interval."""
+    a, b = (_per_prompt(evaluations[name], ALL, metric) for name in (first, second))
+    return _interval(a - b)
+
+
+def _compare(
+    table: pd.DataFrame, base: pd.DataFrame, category: str, metric: str
+) -> dict[str, float | int]:
+    per_prompt = _per_prompt(table, category, metric)
+    mean = _interval(per_prompt)
+    difference = _interval(per_prompt - _per_prompt(base, category, metric))
+    rows = table if category == ALL else table[table["category"] == category]
+    return {
+        "mean": mean.mean,
+        "low": mean.low,
+        "high": mean.high,
+        "prompts": mean.prompts,
+        "images": len(rows),
+        "difference": difference.mean,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+    }
+
+
+def _per_prompt(table: pd.DataFrame, category: str, metric: str) -> pd.Series:
+    rows = table if category == ALL else table[table["category"] == category]
+    return rows.groupby("prompt_id")[metric].mean()
+
+
+def _interval(per_prompt: pd.Series) -> Interval:
+    return prompt_bootstrap(per_prompt, np.random.default_rng(0))

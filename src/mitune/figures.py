@@ -1,0 +1,123 @@
+"""Figures of the workflow, as matplotlib figures; no figure is shown or kept open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+_COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#da8bc3")
+_LABELS = {"path": "path score", "forward": "forward score", "information": "information"}
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, list(axes)
+
+
+def contact_sheet(
+    rows: Sequence[tuple[str, pd.DataFrame, NDArray[np.uint8]]], score: str, metric: str
+) -> Figure:
+    """Candidates of some prompts, highest score first; a green frame where the metric is high."""
+    shown = max(min(12, max((len(p) for _, _, p in rows), default=1)), 1)
+    figure = Figure(figsize=(1.05 * shown + 0.2, 1.35 * len(rows) + 0.4), layout="constrained")
+    grid = figure.subplots(max(len(rows), 1), shown, squeeze=False)
+    for axes, (prompt, table, pictures) in zip(grid, rows, strict=False):
+        picks = np.unique(np.linspace(0, len(pictures) - 1, shown).round().astype(int))
+        for axis in axes:
+            axis.axis("off")
+        for axis, pick in zip(axes, picks, strict=False):
+            axis.axis("on")
+            axis.imshow(pictures[pick], interpolation="nearest")
+            axis.set_xticks([])
+            axis.set_yticks([])
+            right = table[metric].iloc[pick] > 0.5
+            for side in axis.spines.values():
+                side.set_color("#2a9d4a" if right else "#cccccc")
+                side.set_linewidth(2.5 if right else 1)
+            axis.set_xlabel(f"{table[score].iloc[pick]:.1f}", fontsize=7, labelpad=1)
+        axes[0].set_title(prompt, fontsize=8, loc="left")
+    figure.suptitle(
+        f"candidates by {_LABELS.get(score, score)} (nats), best first; green: {metric} > 0.5",
+        fontsize=9,
+    )
+    return figure
+
+
+def agreement(table: pd.DataFrame) -> Figure:
+    """Tau and AUC of each estimate with each metric, with 95 % intervals."""
+    figure, axes = _figure(8, 3.2, 2)
+    metrics = list(dict.fromkeys(table["metric"]))
+    estimates = list(dict.fromkeys(table["estimate"]))
+    for axis, name, chance in ((axes[0], "tau", 0.0), (axes[1], "auc", 0.5)):
+        for i, metric in enumerate(metrics):
+            part = table[table["metric"] == metric].set_index("estimate").loc[estimates]
+            x = np.arange(len(part)) + (i - (len(metrics) - 1) / 2) * 0.25
+            error = [part[name] - part[f"{name}_low"], part[f"{name}_high"] - part[name]]
+            axis.errorbar(x, part[name], error, fmt="o", capsize=3, color=_COLOURS[i], label=metric)
+        axis.axhline(chance, color="#999999", lw=1, ls=":")
+        axis.set_xticks(range(len(estimates)), [_LABELS.get(e, e) for e in estimates])
+        axis.set_ylabel("Kendall's tau within a prompt" if name == "tau" else "AUC within a prompt")
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def by_rank(measurements: pd.DataFrame, estimates: Sequence[str], metric: str) -> Figure:
+    """Mean metric by MI rank (left), and the distribution of the estimate by outcome (right)."""
+    figure, axes = _figure(8, 3.2, 2)
+    for i, estimate in enumerate(estimates):
+        ranks = measurements.groupby("prompt_id")[estimate].rank(ascending=False, method="first")
+        means = measurements.groupby(ranks)[metric].mean()
+        axes[0].plot(
+            means.index, means, "o-", ms=3, color=_COLOURS[i], label=_LABELS.get(estimate, estimate)
+        )
+    axes[0].set_xlabel("rank by MI within the prompt")
+    axes[0].set_ylabel(f"mean {metric}")
+    axes[0].set_ylim(0)
+    axes[0].legend(frameon=False)
+    best = estimates[-1]
+    relative = measurements[best] - measurements.groupby("prompt_id")[best].transform("mean")
+    bins = np.linspace(*np.quantile(relative, [0.005, 0.995]), 40)
+    for label, rows, colour in (
+        (f"{metric} > 0.5", measurements[metric] > 0.5, _COLOURS[2]),
+        (f"{metric} ≤ 0.5", measurements[metric] <= 0.5, _COLOURS[3]),
+    ):
+        axes[1].hist(relative[rows], bins, alpha=0.6, color=colour, label=label)
+    axes[1].set_xlabel(f"{_LABELS.get(best, best)} minus its mean over the prompt (nats)")
+    axes[1].set_ylabel("candidates")
+    axes[1].legend(frameon=False)
+    return figure
+
+
+def training(log: pd.DataFrame) -> Figure:
+    """Loss per step, and its running mean."""
+    figure, (axis,) = _figure(5, 2.8)
+    axis.plot(log["index"], log["loss"], color="#bbbbbb", lw=1)
+    axis.plot(log["index"], log["loss"].rolling(20, min_periods=1).mean(), color=_COLOURS[0])
+    axis.set_xlabel("optimiser step")
+    axis.set_ylabel("loss")
+    return figure
+
+
+def alignment(summary: pd.DataFrame, metric: str, labels: Mapping[str, str]) -> Figure:
+    """Metric per category and model, with 95 % intervals over prompts."""
+    part = summary[summary["metric"] == metric]
+    categories = list(dict.fromkeys(part["category"]))
+    figure, (axis,) = _figure(11, 3.6)
+    width = 0.8 / len(labels)
+    for i, (model, label) in enumerate(labels.items()):
+        rows = part[part["model"] == model].set_index("category").loc[categories]
+        x = np.arange(len(categories)) + (i - (len(labels) - 1) / 2) * width
+        error = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+        axis.bar(x, rows["mean"], width, color=_COLOURS[i % len(_COLOURS)], label=label)
+        axis.errorbar(x, rows["mean"], error, fmt="none", ecolor="#333333", elinewidth=1)
+    axis.set_xticks(range(len(categories)), categories)
+    axis.set_ylabel(metric)
+    axis.legend(frameon=False, ncols=len(labels), loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    return figure

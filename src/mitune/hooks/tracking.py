@@ -1,0 +1,213 @@
+"""MLflow tracking over catalog metadata: nodes never know of it.
+
+One parent run per `kedro run`, a child per round (and per control); evaluation metrics go to the
+child, and to the parent with step = round. What a dataset is to tracking is its
+`metadata.mlflow`: `evaluation`, `training`, `figure`, `artifact` or `adapter`.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.framework.hooks import hook_impl
+from pydantic import BaseModel, ConfigDict
+
+logger = logging.getLogger(__name__)
+
+
+class Tracking(BaseModel):
+    """`conf/*/mlflow.yml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = True
+    tracking_uri: str = "sqlite:///mlflow.db"
+    artifacts: str = "mlartifacts"
+    experiment: str = "mitune"
+    registered_model: str = "mitune-adapter"
+
+
+class TrackingHooks:
+    """Mirror a run in MLflow. A tracking failure warns once and the run goes on."""
+
+    def __init__(self) -> None:
+        self._settings = Tracking(enabled=False)
+        self._root = Path()
+        self._client: Any = None
+        self._parent: str | None = None
+        self._children: dict[str, str] = {}
+        self._experiment = ""
+        self._model_path = ""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Read the settings; nothing is imported or opened yet."""
+        self._root = Path(context.project_path)
+        self._settings = Tracking(**context.config_loader["mlflow"])
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: Any) -> None:
+        """Open the parent run."""
+        if self._settings.enabled:
+            self._safely(lambda: self._open(run_params, catalog))
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Mirror what the catalog says should be."""
+        if self._parent:
+            self._safely(lambda: self._mirror(dataset_name, data))
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Close all runs."""
+        self._close("FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Close all runs as failed."""
+        self._close("FAILED")
+
+    def _safely(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # a lost record must never cost a computed result
+            reason = (str(error).splitlines() or [""])[0]
+            logger.warning(
+                "tracking off for this run (%s: %s); results are not affected",
+                type(error).__name__,
+                reason,
+            )
+            self._parent = None
+
+    def _open(self, run_params: dict[str, Any], catalog: Any) -> None:
+        from mlflow import MlflowClient
+
+        uri = self._settings.tracking_uri
+        if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
+            uri = f"sqlite:///{self._root / uri.removeprefix('sqlite:///')}"
+        self._catalog = catalog
+        self._client = MlflowClient(tracking_uri=uri)
+        self._experiment = self._experiment_id()
+        names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
+        tags = {
+            "mlflow.runName": f"{' '.join(str(n) for n in names if n) or 'mitune'}",
+            "kedro.run_id": str(run_params.get("run_id") or run_params.get("session_id")),
+            "kedro.env": str(run_params.get("env")),
+            "git.commit": _revision(self._root),
+            "campaign": str((run_params.get("runtime_params") or {}).get("campaign", "main")),
+        }
+        self._parent = self._client.create_run(self._experiment, tags=tags).info.run_id
+        self._children = {}
+        for key, value in _flat(catalog).items():
+            self._client.log_param(self._parent, key, str(value)[:500])
+
+    def _experiment_id(self) -> str:
+        name = self._settings.experiment
+        found = self._client.get_experiment_by_name(name)
+        if found:
+            return str(found.experiment_id)
+        location = (self._root / self._settings.artifacts).as_uri()
+        return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _mirror(self, dataset_name: str, data: Any) -> None:
+        dataset = self._catalog.get(dataset_name)
+        kind = (getattr(dataset, "metadata", None) or {}).get("mlflow")
+        if kind is None:
+            return
+        namespace, _, short = dataset_name.rpartition(".")
+        run = self._run_of(namespace) if namespace else self._parent
+        round_ = int(namespace[6:]) if namespace.startswith("round_") else 0
+        if kind == "evaluation":
+            self._log_evaluation(run, namespace, round_, data)
+        elif kind == "training":
+            self._log_training(run, data)
+        elif kind == "adapter":
+            self._log_adapter(run, namespace, dataset)
+        else:
+            path = dataset._describe()["filepath"]
+            self._client.log_artifact(run, str(path), "figures" if kind == "figure" else short)
+
+    def _run_of(self, namespace: str) -> str:
+        if namespace not in self._children:
+            tags = {"mlflow.runName": namespace, "mlflow.parentRunId": str(self._parent)}
+            run = self._client.create_run(self._experiment, tags=tags)
+            self._children[namespace] = run.info.run_id
+        return self._children[namespace]
+
+    def _log_evaluation(
+        self, run: str | None, namespace: str, round_: int, table: pd.DataFrame
+    ) -> None:
+        scores = table.drop(columns=["image_index", "seed"]).select_dtypes("number")
+        for metric in scores:
+            mean = float(table.groupby("prompt_id")[metric].mean().mean())
+            self._client.log_metric(run, metric, mean)
+            if namespace == "base" or round_:
+                self._client.log_metric(self._parent, f"test_{metric}", mean, step=round_)
+            for category, rows in table.groupby("category"):
+                self._client.log_metric(run, f"{metric}_{category}", float(rows[metric].mean()))
+
+    def _log_training(self, run: str | None, log: pd.DataFrame) -> None:
+        from mlflow.entities import Metric
+
+        metrics = [
+            Metric(name, float(row[name]), 0, int(row["index"]))
+            for row in log.to_dict("records")
+            for name in ("loss", "grad_norm")
+        ]
+        for start in range(0, len(metrics), 900):
+            self._client.log_batch(run, metrics=metrics[start : start + 900])
+
+    def _log_adapter(self, run: str | None, namespace: str, dataset: Any) -> None:
+        import mlflow
+
+        base = self._catalog.load("base_model")
+        mlflow.set_tracking_uri(self._client.tracking_uri)
+        with mlflow.start_run(run_id=run):
+            logged = mlflow.diffusers.log_model(
+                dataset._describe()["filepath"],
+                base_model=str(Path(base.path).resolve()),
+                name=f"adapter_{namespace}",
+                registered_model_name=self._settings.registered_model,
+                pip_requirements=["diffusers", "peft", "torch", "transformers"],
+            )
+        version = logged.registered_model_version
+        self._client.set_registered_model_alias(
+            self._settings.registered_model, namespace, str(version)
+        )
+
+    def _close(self, status: str) -> None:
+        if not self._parent:
+            return
+        runs = [*self._children.values(), self._parent]
+        for run in runs:
+            self._safely(lambda run=run: self._client.set_terminated(run, status))  # type: ignore[misc]
+        self._parent = None
+
+
+def _flat(catalog: Any) -> dict[str, Any]:
+    """Parameters of the run as dotted names."""
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, BaseModel):
+            value = value.model_dump(mode="json")
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), inner)
+        else:
+            flat[prefix] = value
+
+    walk("", catalog.load("parameters") if "parameters" in catalog else {})
+    return flat
+
+
+def _revision(root: Path) -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or "unknown"

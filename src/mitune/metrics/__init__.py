@@ -1,0 +1,13 @@
+"""Scores, one file each; the union is the registry, one line per metric. Nothing loads on import."""
+
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
+
+from mitune.metrics.base import MetricError, Scorer
+from mitune.metrics.clip_score import ClipScore
+from mitune.metrics.judge import JudgeScore
+
+__all__ = ["ClipScore", "JudgeScore", "MetricConfig", "MetricError", "Scorer"]
+
+MetricConfig: TypeAlias = Annotated[JudgeScore | ClipScore, Field(discriminator="kind")]

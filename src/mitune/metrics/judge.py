@@ -1,0 +1,45 @@
+"""The miniature's own judge: the product of verdicts on each claim of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
+
+from mitune.metrics.base import MetricError, Scorer
+from mitune.miniature.judge import Judge
+
+
+class JudgeScore(BaseModel):
+    """Score in [0, 1], for the miniature world only; detector weights at `path`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["judge"] = "judge"
+    path: Path
+
+    def load(self) -> Scorer:
+        """Read the detector.
+
+        Raises
+        ------
+        MetricError
+            If its weights are missing or truncated.
+        """
+        try:
+            judge = Judge.load(self.path)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise MetricError(
+                f"{self.path}: the judge's weights cannot be read ({type(error).__name__}); "
+                "restore them with `git checkout -- data/06_models`"
+            ) from None
+
+        def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
+            return np.array([j.score for j in judge(images, prompts)])
+
+        return score

@@ -1,0 +1,1 @@
+"""The embedded world: scenes, captions, a renderer, a judge, and models trained on them."""

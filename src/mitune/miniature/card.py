@@ -1,0 +1,119 @@
+"""The miniature's model card: what it is made of, what it gets right, how it fails."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from numpy.typing import NDArray
+from PIL import Image
+
+from mitune.miniature.caption import write
+from mitune.miniature.judge import Judge
+from mitune.miniature.pretrain import PretrainRecipe, draw_scenes, from_pixels, to_pixels
+from mitune.miniature.prompts import draw_prompts
+from mitune.miniature.render import render_all
+from mitune.miniature.scene import CATEGORIES
+
+_PROMPTS, _IMAGES, _STEPS, _GUIDANCE = 16, 4, 25, 2.0
+
+
+def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
+    """Measure the shipped model on tuning prompts; write `README.md` and `samples.png` beside it."""
+    model = folder / "miniature-sd"
+    pipeline = DiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    judge = Judge.load(folder / "miniature-judge" / "judge.safetensors")
+    scores: dict[str, float] = {}
+    rows = []
+    for category in CATEGORIES:
+        prompts = draw_prompts(category, "tuning")[:_PROMPTS]
+        images = _generate(pipeline, prompts)
+        repeated = [prompt for prompt in prompts for _ in range(_IMAGES)]
+        scores[category] = float(np.mean([j.score for j in judge(images, repeated)]))
+        rows.append(np.concatenate(list(images[:: _IMAGES // 2][:12]), axis=1))
+    sheet = Image.fromarray(np.concatenate(rows))
+    sheet.resize((sheet.width, sheet.height), Image.Resampling.NEAREST).save(model / "samples.png")
+    card = {
+        "judge_score": scores,
+        "judge_score_mean": float(np.mean(list(scores.values()))),
+        "judge_after_autoencoder": _round_trip(pipeline, judge, recipe),
+        "recipe": recipe.model_dump(mode="json"),
+    }
+    (model / "README.md").write_text(_text(card))
+    return card
+
+
+def _generate(pipeline: DiffusionPipeline, prompts: list[str]) -> NDArray[np.uint8]:
+    generators = [torch.Generator().manual_seed(i) for i in range(len(prompts) * _IMAGES)]
+    return (
+        (
+            pipeline(
+                prompts,
+                num_images_per_prompt=_IMAGES,
+                num_inference_steps=_STEPS,
+                guidance_scale=_GUIDANCE,
+                generator=generators,
+                output_type="np",
+            ).images
+            * 255
+        )
+        .round()
+        .astype(np.uint8)
+    )
+
+
+@torch.inference_mode()
+def _round_trip(
+    pipeline: DiffusionPipeline, judge: Judge, recipe: PretrainRecipe
+) -> dict[str, float]:
+    """Judge score of rendered scenes after the autoencoder: the ceiling of any denoiser on it."""
+    descriptions, scenes = draw_scenes(800, recipe.seed + 3)
+    rng = np.random.default_rng(0)
+    prompts = [write(d, rng) for d in descriptions]
+    latents = pipeline.vae.encode(to_pixels(render_all(scenes))).latent_dist.mean
+    images = from_pixels(pipeline.vae.decode(latents).sample).permute(0, 2, 3, 1).numpy()
+    scores = np.array([j.score for j in judge(images, prompts)]).reshape(-1, len(CATEGORIES))
+    return dict(zip(CATEGORIES, scores.mean(0).round(4).tolist(), strict=True))
+
+
+def _text(card: dict[str, Any]) -> str:
+    lines = [
+        "---",
+        "license: apache-2.0",
+        "pipeline_tag: text-to-image",
+        "library_name: diffusers",
+        "---",
+        "# miniature-sd",
+        "",
+        "A Stable Diffusion of 6 M parameters that paints coloured, textured, sized shapes in",
+        "relation on 64x64 pixels. It was trained from scratch by `kedro run --pipeline=pretrain`",
+        "on rendered scenes with careless captions, so it leaks attributes, drops objects and",
+        "miscounts, as large models do. It is a laboratory: nothing it shows is evidence about them.",
+        "",
+        "![samples](samples.png)",
+        "",
+        f"Judge score on tuning prompts ({_PROMPTS} prompts x {_IMAGES} images a category,",
+        f"{_STEPS} DDPM steps, guidance {_GUIDANCE}), and on rendered scenes after the autoencoder",
+        "alone (the ceiling):",
+        "",
+        "| category | model | autoencoder |",
+        "|---|---|---|",
+        *(
+            f"| {c} | {card['judge_score'][c]:.2f} | {card['judge_after_autoencoder'][c]:.2f} |"
+            for c in CATEGORIES
+        ),
+        "",
+        "Known failures: small things lose their shape in the autoencoder, inside another thing",
+        "most of all; cyan is the hardest colour. Recipe:",
+        "",
+        "```json",
+        json.dumps(card["recipe"], indent=1),
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

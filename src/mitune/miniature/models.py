@@ -1,0 +1,138 @@
+"""Architectures of the miniature: genuine diffusers and transformers classes, small."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from mitune.miniature.caption import write
+from mitune.miniature.scene import CANVAS, CATEGORIES, sample_description
+
+LATENT_CHANNELS = 8
+LATENT_SIZE = CANVAS // 8
+MAX_TOKENS = 24
+TEXT_WIDTH = 128
+BOS, EOS = "<|startoftext|>", "<|endoftext|>"
+
+
+def build_vae() -> AutoencoderKL:
+    """Autoencoder, 64x64x3 to 8x8x8 and back, 0.95 M parameters."""
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 64),
+        layers_per_block=1,
+        latent_channels=LATENT_CHANNELS,
+        norm_num_groups=8,
+        sample_size=CANVAS,
+        mid_block_add_attention=False,
+        force_upcast=False,
+    )
+
+
+def build_unet() -> UNet2DConditionModel:
+    """Denoiser with cross-attention at both resolutions, 4.3 M parameters."""
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIZE,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=(64, 128),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+
+
+def _text_settings(tokenizer: CLIPTokenizer) -> dict[str, int]:
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": TEXT_WIDTH,
+        "intermediate_size": 4 * TEXT_WIDTH,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "max_position_embeddings": MAX_TOKENS,
+        "projection_dim": 64,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+
+
+def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """Text tower of the diffusion model; it has the shape of the miniature CLIP's own."""
+    return CLIPTextModel(CLIPTextConfig(**_text_settings(tokenizer)))
+
+
+def build_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
+    """Contrastive image-text model over the world."""
+    vision = {
+        "hidden_size": 128,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "image_size": CANVAS,
+        "patch_size": 8,
+        "projection_dim": 64,
+    }
+    config = CLIPConfig(
+        text_config=_text_settings(tokenizer), vision_config=vision, projection_dim=64
+    )
+    return CLIPModel(config)
+
+
+def build_tokenizer(folder: Path, captions: int = 4000) -> CLIPTokenizer:
+    """Byte-pair encoding learned from the world's captions, saved to `folder` as CLIP's format."""
+    rng = np.random.default_rng(0)
+    categories = itertools.cycle(CATEGORIES)
+    corpus = [write(sample_description(next(categories), rng), rng) for _ in range(captions)]
+    bpe = Tokenizer(models.BPE(unk_token=EOS, end_of_word_suffix="</w>"))
+    bpe.normalizer = normalizers.Lowercase()
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(False, use_regex=False)]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=768,
+        end_of_word_suffix="</w>",
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(corpus, trainer)
+    folder.mkdir(parents=True, exist_ok=True)
+    vocab_file, merges_file = bpe.model.save(str(folder))
+    tokenizer = _clip_tokenizer(Path(vocab_file), Path(merges_file))
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def _clip_tokenizer(vocab_file: Path, merges_file: Path) -> CLIPTokenizer:
+    import json
+
+    vocab = json.loads(vocab_file.read_text())
+    # CLIP's tokenizer splits off single characters: each needs its word-final form as well.
+    for letter in pre_tokenizers.ByteLevel.alphabet():
+        vocab.setdefault(f"{letter}</w>", len(vocab))
+    for token in (BOS, EOS):
+        vocab.setdefault(token, len(vocab))
+    merges = [
+        tuple(line.split(" "))
+        for line in merges_file.read_text().splitlines()
+        if line and not line.startswith("#version")
+    ]
+    return CLIPTokenizer(
+        vocab=vocab,
+        merges=merges,
+        unk_token=EOS,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=EOS,
+        model_max_length=MAX_TOKENS,
+    )

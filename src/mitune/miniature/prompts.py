@@ -1,0 +1,53 @@
+"""Prompts of the world, split so that no attribute combination is in two splits."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from mitune.miniature.caption import write
+from mitune.miniature.scene import CATEGORIES, INVERSE, Description, sample_description
+
+SPLITS = {"train": 300, "tuning": 100, "test": 200}
+_SHARES = {"train": 0.6, "tuning": 0.8, "test": 1.0}  # cumulative
+_ATTEMPTS = 30_000
+
+
+def combination(description: Description) -> str:
+    """Which attributes go together how, whatever the wording and the order of phrases."""
+    phrases, relation = description.phrases, description.relation
+    if relation in INVERSE and relation > INVERSE[relation]:
+        phrases, relation = phrases[::-1], INVERSE[relation]
+    names = [str(phrase) for phrase in phrases]
+    ordered = names if relation in INVERSE or relation == "inside" else sorted(names)
+    return f"{relation}:{ordered}"
+
+
+def split_of(description: Description) -> str:
+    """The split that owns this combination."""
+    lot = hashlib.sha256(combination(description).encode()).digest()[0] / 256
+    return next(split for split, share in _SHARES.items() if lot < share)
+
+
+def draw_prompts(category: str, split: str, seed: int = 0) -> list[str]:
+    """Distinct prompts of a category and split; fewer than `SPLITS[split]` if it has no more."""
+    rng = np.random.default_rng((seed, CATEGORIES.index(category), list(SPLITS).index(split)))
+    found: dict[str, None] = {}
+    for _ in range(_ATTEMPTS):
+        description = sample_description(category, rng)
+        if split_of(description) == split:
+            found[write(description, rng)] = None
+        if len(found) == SPLITS[split]:
+            break
+    return list(found)
+
+
+def write_prompts(folder: Path, seed: int = 0) -> None:
+    """`{category}_{split}.txt` for all categories and splits, one prompt a line."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for category in CATEGORIES:
+        for split in SPLITS:
+            lines = draw_prompts(category, split, seed)
+            (folder / f"{category}_{split}.txt").write_text("\n".join(lines) + "\n")

@@ -1,0 +1,41 @@
+"""Every pipeline by name. Explicit, so that `--pipelines=mitune` finds composites too."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline
+
+from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
+from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
+from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
+from mitune.pipelines.report.pipeline import create_pipeline as report
+from mitune.pipelines.rounds import create_base, create_control, create_round
+
+MAX_ROUNDS = 3
+DEFAULT_ROUNDS = 2
+CONTROLS = ("random_k", "lowest_k")
+STAGES = ("prompts", "generate", "rank", "compose", "finetune", "evaluate", "report")
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """`mitune` (two rounds, with controls), `mitune_r1..r3`, each stage, each round, and tools."""
+    composites = {f"mitune_r{r}": _mitune(r) for r in range(1, MAX_ROUNDS + 1)}
+    mitune = composites[f"mitune_r{DEFAULT_ROUNDS}"]
+    return {
+        "__default__": mitune,
+        "mitune": mitune,
+        **composites,
+        **{stage: mitune.only_nodes_with_tags(stage) for stage in STAGES},
+        "controls": _controls(),
+        "agreement": agreement(),
+        "pretrain": pretrain(),
+    }
+
+
+def _controls() -> Pipeline:
+    return sum((create_control(name) for name in CONTROLS), Pipeline([]))
+
+
+def _mitune(rounds: int) -> Pipeline:
+    names = tuple(f"round_{r}" for r in range(1, rounds + 1))
+    every = sum((create_round(r) for r in range(1, rounds + 1)), Pipeline([]))
+    return prompts() + create_base() + every + _controls() + report(("base", *CONTROLS, *names))

@@ -1,0 +1,1 @@
+"""The workflow: one package per stage, rounds chained through their adapters."""

@@ -1,0 +1,1 @@
+"""Which scorer ranks: a study on the tuning prompts."""

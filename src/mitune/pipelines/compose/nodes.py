@@ -1,0 +1,12 @@
+"""Choose the fine-tuning set."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mitune.pipelines.parameters import Compose
+
+
+def compose(scores: pd.DataFrame, settings: Compose) -> pd.DataFrame:
+    """The chosen rows: which image of which prompt, with its rank and scores; no latents."""
+    return settings.selection(scores)

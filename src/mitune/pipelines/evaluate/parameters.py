@@ -1,0 +1,14 @@
+"""How a model is tested."""
+
+from __future__ import annotations
+
+from pydantic import PositiveInt
+
+from mitune.candidates import Generation, Scoring
+
+
+class Evaluation(Generation):
+    """Generation on the test prompts; seeds are the same for every model, so scores pair up."""
+
+    scoring: Scoring = Scoring(path=None)
+    keep_pictures: PositiveInt = 2

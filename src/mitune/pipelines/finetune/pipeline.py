@@ -1,0 +1,30 @@
+"""Pipeline `finetune`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from mitune.pipelines.finetune.nodes import train
+
+
+def create_pipeline() -> Pipeline:
+    """finetuning_set, candidates, adapter_in -> adapter."""
+    return Pipeline(
+        [
+            Node(
+                train,
+                inputs=[
+                    "finetuning_set",
+                    "candidates",
+                    "base_model",
+                    "adapter_in",
+                    "scratch",
+                    "params:finetune",
+                    "params:resources",
+                ],
+                outputs=["adapter", "training_log", "training_figure"],
+                name="train",
+            )
+        ],
+        namespace="finetune",
+        prefix_datasets_with_namespace=False,
+        tags="finetune",
+    )

@@ -1,0 +1,1 @@
+"""Candidates with their MI, one shard per prompt."""

@@ -1,0 +1,66 @@
+"""Generate candidates shard by shard; gather their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from tqdm import tqdm
+
+from mitune.backbones import AdapterRef, ModelRef
+from mitune.candidates import Generation, Source, generate, shard_key
+from mitune.datasets.shards import Shards
+from mitune.pipelines.models import opened
+from mitune.pipelines.parameters import Resources
+
+
+def source_of(model: ModelRef, adapter: AdapterRef) -> Source:
+    """Images of round r are made with the adapter of round r - 1."""
+    return Source(model, adapter, f"round_{adapter.round + 1}")
+
+
+def generate_candidates(
+    prompts: pd.DataFrame,
+    model: ModelRef,
+    adapter: AdapterRef,
+    finished: dict[str, str],
+    settings: Generation,
+    resources: Resources,
+) -> Iterator[dict[str, pd.DataFrame]]:
+    """Yield one shard per prompt that is not finished yet."""
+    source = source_of(model, adapter)
+    done = sum(
+        finished.get(row.prompt_id) == shard_key(source, settings, row.prompt)
+        for row in prompts.itertuples()
+    )
+    with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
+        if done == len(prompts):
+            return
+        with opened(model, adapter, resources) as backbone:
+            for prompt_id, shard in generate(
+                backbone, source, prompts, settings, resources.batch_size, finished
+            ):
+                yield {prompt_id: shard}
+                progress.update()
+
+
+def collect_scores(
+    candidates: Shards,
+    prompts: pd.DataFrame,
+    model: ModelRef,
+    adapter: AdapterRef,
+    settings: Generation,
+) -> pd.DataFrame:
+    """Scores of all candidates of these prompts, and of no others."""
+    source = source_of(model, adapter)
+    tables = []
+    for row in prompts.itertuples():
+        table = candidates[row.prompt_id]
+        if table.attrs["key"] != shard_key(source, settings, row.prompt):
+            raise ValueError(
+                f"candidates of {row.prompt!r} were made with other settings; rerun generate"
+            )
+        kept = [c for c in table if c != "latent" and not c.endswith("_increments")]
+        tables.append(table[kept])
+        table.attrs = {}
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,28 @@
+"""Open a model with an adapter on it, and give its memory back."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from mitune import adapters
+from mitune.backbones import AdapterRef, Backbone, ModelRef, open_backbone
+from mitune.pipelines.parameters import Resources
+
+
+@contextmanager
+def opened(model: ModelRef, adapter: AdapterRef, resources: Resources) -> Iterator[Backbone]:
+    """The model with `adapter` fused into it."""
+    backbone = open_backbone(model, resources.torch_device, resources.torch_dtype)
+    try:
+        adapters.load(backbone, adapter)
+        adapters.fuse(backbone)
+        yield backbone
+    finally:
+        del backbone
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

@@ -1,0 +1,1 @@
+"""The miniature, trained from scratch."""

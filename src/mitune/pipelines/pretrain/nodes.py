@@ -1,0 +1,64 @@
+"""Train the parts in order, then ship them with a card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from mitune.miniature import card, pretrain
+from mitune.miniature.pretrain import PretrainRecipe
+from mitune.training import TrainingStep
+
+Stage = Callable[[PretrainRecipe, Path, Accelerator], Iterator[TrainingStep]]
+
+
+def _run(stage: Stage, recipe: PretrainRecipe, folder: Path, name: str) -> pd.DataFrame:
+    steps = tqdm(stage(recipe, folder, Accelerator()), desc=name, unit="step")
+    return pd.DataFrame([asdict(step) for step in steps])
+
+
+def train_vae(recipe: PretrainRecipe, folder: Path) -> pd.DataFrame:
+    """Autoencoder."""
+    return _run(pretrain.train_vae, recipe, folder, "autoencoder")
+
+
+def train_judge(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) -> pd.DataFrame:
+    """The judge's eyes, which must see through the autoencoder's rounding."""
+    return _run(pretrain.train_judge, recipe, folder, "judge")
+
+
+def train_clip(recipe: PretrainRecipe, folder: Path) -> pd.DataFrame:
+    """Contrastive image-text model."""
+    return _run(pretrain.train_clip, recipe, folder, "clip")
+
+
+def train_denoiser(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) -> pd.DataFrame:
+    """UNet and text encoder."""
+    return _run(pretrain.train_denoiser, recipe, folder, "denoiser")
+
+
+def ship(
+    recipe: PretrainRecipe,
+    folder: Path,
+    shipped: Path,
+    vae_log: pd.DataFrame,
+    judge_log: pd.DataFrame,
+    clip_log: pd.DataFrame,
+    denoiser_log: pd.DataFrame,
+) -> dict[str, Any]:
+    """Copy the weights to where the product reads them; measure them; write the model card."""
+    for name, source in (
+        ("miniature-sd", folder / "pipeline"),
+        ("miniature-clip", folder / "clip"),
+    ):
+        shutil.copytree(source, shipped / name, dirs_exist_ok=True)
+    (shipped / "miniature-judge").mkdir(exist_ok=True)
+    shutil.copy(folder / "judge.safetensors", shipped / "miniature-judge")
+    return card.write_card(shipped, recipe)

@@ -1,0 +1,1 @@
+"""What the scores are worth: agreement of MI with every metric."""

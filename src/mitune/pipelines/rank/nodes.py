@@ -1,0 +1,60 @@
+"""Measure candidates with every metric; compare with the estimates of MI."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from mitune import figures
+from mitune.agreement import agreement
+from mitune.backbones import AdapterRef, ModelRef
+from mitune.datasets.shards import Shards
+from mitune.evaluation import measure
+from mitune.pipelines.models import opened
+from mitune.pipelines.parameters import Metrics, Resources
+from mitune.ranking import order
+
+ESTIMATES = ("path", "forward", "information")
+
+
+def measure_candidates(
+    candidates: Shards,
+    scores: pd.DataFrame,
+    model: ModelRef,
+    metrics: Metrics,
+    resources: Resources,
+) -> tuple[pd.DataFrame, Figure]:
+    """Decode every candidate, score it; a contact sheet of the first prompts ordered by MI."""
+    scorers = {name: config.load() for name, config in metrics.scorers.items()}
+    best = estimates_in(scores)[-1]
+    tables, sheet = [], []
+    shown = set(scores.drop_duplicates("category")["prompt_id"])
+    with opened(model, AdapterRef(None), resources) as backbone:
+        for prompt_id in tqdm(dict.fromkeys(scores["prompt_id"]), desc="measure", unit="prompt"):
+            shard = candidates[prompt_id]
+            table, pictures = measure(backbone, shard, scorers)
+            tables.append(table)
+            if prompt_id in shown:
+                ranked = order(table, best)
+                sheet.append((table["prompt"].iloc[0], ranked, pictures[ranked.index]))
+    return pd.concat(tables, ignore_index=True), figures.contact_sheet(
+        sheet, best, next(iter(metrics.scorers))
+    )
+
+
+def estimates_in(table: pd.DataFrame) -> list[str]:
+    """The estimates of MI that a table holds."""
+    return [name for name in ESTIMATES if name in table]
+
+
+def analyse(measurements: pd.DataFrame, metrics: Metrics) -> tuple[pd.DataFrame, Figure, Figure]:
+    """Kendall's tau and AUC within prompts, a figure of them, and metrics by MI rank (Fig. 17)."""
+    estimates, names = estimates_in(measurements), list(metrics.scorers)
+    table = agreement(measurements, estimates, names, np.random.default_rng(0))
+    return (
+        table,
+        figures.agreement(table),
+        figures.by_rank(measurements, estimates, names[0]),
+    )

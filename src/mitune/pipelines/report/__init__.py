@@ -1,0 +1,1 @@
+"""One page that a person would want to look at."""

@@ -1,0 +1,77 @@
+"""The report: one self-contained HTML file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from mitune.evaluation import ALL
+
+_PROMPTS_SHOWN_PER_CATEGORY = 2
+
+
+def render_page(
+    names: Mapping[str, str],
+    facts: Mapping[str, Any],
+    summary: pd.DataFrame,
+    headline: Mapping[str, Any],
+    timings: Mapping[str, float],
+    agreement: pd.DataFrame,
+    pictures: Mapping[str, bytes],
+    samples: Mapping[str, pd.DataFrame],
+) -> str:
+    """HTML with every picture inside it."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"percent": _percent, "signed": _signed}
+    template = environment.from_string(
+        files("mitune.pipelines.report").joinpath("templates/report.html").read_text()
+    )
+    metrics = list(dict.fromkeys(summary["metric"]))
+    return template.render(
+        names=names,
+        facts=facts,
+        metrics=metrics,
+        categories=[c for c in dict.fromkeys(summary["category"]) if c != ALL],
+        cells={(r.model, r.category, r.metric): r for r in summary.itertuples(index=False)},
+        headline=headline,
+        contrasts={k: v for k, v in headline.items() if " - " in k},
+        timings=timings,
+        total=sum(timings.values()),
+        agreement=agreement.to_dict("records"),
+        figures={title: base64.b64encode(png).decode() for title, png in pictures.items()},
+        grid=_grid(samples),
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _signed(value: float) -> str:
+    return f"{100 * value:+.1f}"
+
+
+def _grid(samples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Rows of the before/after grid: the same prompt and seeds under every model."""
+    first = next(iter(samples.values()))
+    prompts = first.drop_duplicates("prompt_id").groupby("category", sort=False)
+    metric = [c for c in first if c not in _IDENTITY][0]
+    rows = []
+    for row in prompts.head(_PROMPTS_SHOWN_PER_CATEGORY).itertuples():
+        cells = {}
+        for model, table in samples.items():
+            part = table[table["prompt_id"] == row.prompt_id]
+            cells[model] = [
+                {"png": base64.b64encode(png).decode(), "right": score > 0.5, "score": score}
+                for png, score in zip(part["png"], part[metric], strict=True)
+            ]
+        rows.append({"prompt": row.prompt, "category": row.category, "cells": cells})
+    return rows
+
+
+_IDENTITY = ("prompt_id", "category", "prompt", "image_index", "seed", "png")

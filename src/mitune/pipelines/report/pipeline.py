@@ -1,0 +1,50 @@
+"""Pipeline `report`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from mitune.pipelines.report.nodes import page_facts, summarise, write_page
+
+
+def create_pipeline(models: tuple[str, ...]) -> Pipeline:
+    """Evaluations and samples of `models` -> summary, headline, report; the first is the base."""
+    return Pipeline(
+        [
+            Node(
+                summarise(models),
+                inputs=["params:metrics", *(f"{model}.evaluation" for model in models)],
+                outputs=["summary", "headline", "alignment_figure"],
+                name="summarise",
+            ),
+            Node(
+                page_facts,
+                inputs=[
+                    "prompts",
+                    "base_model",
+                    "params:generate",
+                    "params:finetune",
+                    "params:compose",
+                ],
+                outputs="page_facts",
+                name="page_facts",
+            ),
+            Node(
+                write_page(models),
+                inputs=[
+                    "page_facts",
+                    "summary",
+                    "headline",
+                    "timings",
+                    "round_1.agreement",
+                    "alignment_figure",
+                    "round_1.agreement_figure",
+                    "round_1.rank_figure",
+                    "round_1.training_figure",
+                    "round_1.contact_sheet",
+                    *(f"{model}.samples" for model in models),
+                ],
+                outputs="report",
+                name="write_report",
+            ),
+        ],
+        tags="report",
+    )

@@ -1,0 +1,14 @@
+"""Kedro settings of the project."""
+
+from mitune.hooks.environment import EnvironmentHooks
+from mitune.hooks.timing import TimingHooks
+from mitune.hooks.tracking import TrackingHooks
+
+HOOKS = (EnvironmentHooks(), TimingHooks(), TrackingHooks())
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "config_patterns": {"mlflow": ["mlflow*"]},
+}

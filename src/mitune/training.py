@@ -1,0 +1,217 @@
+"""The one training loop: fine-tuning and pretraining both run here, and watch it step by step.
+
+The loop is a generator, so logging, progress and early stopping live with the caller. What a step
+trains on depends on its index alone (`loss(step)` draws its own data), which makes a resumed run
+equal to an undisturbed one without storing any random state.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from diffusers.optimization import get_scheduler
+from diffusers.training_utils import EMAModel
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+
+class Optimisation(BaseModel):
+    """AdamW with a schedule. Defaults are the settings of the MI-TUNE paper (Table 8)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: PositiveInt = 300
+    batch_size: PositiveInt = 400
+    micro_batch_size: PositiveInt | None = None
+    learning_rate: PositiveFloat = 1e-4
+    schedule: Literal["constant", "constant_with_warmup", "cosine"] = "constant"
+    warmup_steps: NonNegativeInt = 0
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: PositiveFloat = 1e-8
+    weight_decay: float = Field(default=1e-2, ge=0)
+    max_grad_norm: PositiveFloat = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One optimiser step: mean loss, gradient norm before clipping, and when it happened."""
+
+    index: int
+    loss: float
+    grad_norm: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where to keep the state of a run, and how often to write it (seconds).
+
+    `key` names what is being trained; a state written under another key is not resumed.
+    """
+
+    path: Path
+    key: str
+    every: float = 60.0
+
+
+Loss = Callable[[int, Tensor], Tensor]
+
+
+def trainable(modules: Mapping[str, nn.Module]) -> dict[str, nn.Parameter]:
+    """Parameters that receive gradients, by qualified name, in a stable order."""
+    return {
+        f"{name}.{key}": parameter
+        for name, module in modules.items()
+        for key, parameter in module.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def fit(
+    modules: Mapping[str, nn.Module],
+    loss: Loss,
+    settings: Optimisation,
+    accelerator: Accelerator,
+    checkpoint: Checkpoint | None = None,
+    ema_decay: float | None = None,
+) -> Iterator[TrainingStep]:
+    """Minimise the mean of `loss(step, rows)` over the trainable parameters of `modules`.
+
+    `rows` holds this process's positions within the batch of the step, `loss` returns one value
+    per row. Micro-batches bound memory without changing the gradient. When the iterator is
+    exhausted the modules hold the final weights (their exponential moving average if `ema_decay`).
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is not finite: the last checkpoint is kept.
+    """
+    parameters = trainable(modules)
+    if not parameters:
+        raise ValueError("nothing to train: no parameter of the model requires a gradient")
+    # A list, never an iterator: the optimiser would exhaust it and clipping would see nothing.
+    weights = list(parameters.values())
+    optimizer = torch.optim.AdamW(
+        weights,
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        eps=settings.epsilon,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+    scheduler = get_scheduler(
+        settings.schedule,
+        optimizer,
+        num_warmup_steps=settings.warmup_steps,
+        num_training_steps=settings.steps,
+    )
+    average = EMAModel(weights, decay=ema_decay, foreach=True) if ema_decay else None
+    if average:
+        average.to(accelerator.device)
+    start = _resume(checkpoint, parameters, optimizer, scheduler, average)
+    saved = time.monotonic()
+    for step in range(start, settings.steps):
+        value = _accumulate(loss, step, settings, accelerator)
+        norm = _reduce_and_clip(weights, settings.max_grad_norm, accelerator)
+        if not (torch.isfinite(value) and torch.isfinite(norm)):
+            raise FloatingPointError(
+                f"training step {step}: loss {value.item()} or gradient norm {norm.item()} is not "
+                "finite; lower learning_rate, or check the latents of the fine-tuning set"
+            )
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad(set_to_none=True)
+        if average:
+            average.step(weights)
+        if checkpoint and time.monotonic() - saved > checkpoint.every:
+            if accelerator.is_main_process:
+                _save(checkpoint, step + 1, parameters, optimizer, scheduler, average)
+            saved = time.monotonic()
+        yield TrainingStep(step, value.item(), norm.item(), scheduler.get_last_lr()[0])
+    if average:
+        average.copy_to(weights)
+
+
+def _accumulate(loss: Loss, step: int, settings: Optimisation, accelerator: Accelerator) -> Tensor:
+    rows = torch.arange(settings.batch_size)
+    rows = rows[accelerator.process_index :: accelerator.num_processes]
+    if len(rows) == 0:
+        raise ValueError(
+            f"batch_size {settings.batch_size} is smaller than the number of processes "
+            f"{accelerator.num_processes}; raise finetune.batch_size"
+        )
+    total = torch.zeros((), device=accelerator.device)
+    for part in rows.split(settings.micro_batch_size or len(rows)):
+        # The mean over the whole batch of the step, wherever its rows are computed.
+        share = loss(step, part).sum() / settings.batch_size
+        accelerator.backward(share)
+        total += share.detach()
+    return accelerator.reduce(total, "sum")
+
+
+def _reduce_and_clip(
+    weights: list[nn.Parameter], max_norm: float, accelerator: Accelerator
+) -> Tensor:
+    """Sum gradients over processes, clip their global norm, return the norm before clipping."""
+    if accelerator.num_processes > 1:
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        # One message, not one per tensor: the cost of a reduction is its latency.
+        total = accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "sum")
+        for gradient, part in zip(gradients, total.split([g.numel() for g in gradients])):
+            gradient.copy_(part.view_as(gradient))
+    return torch.nn.utils.clip_grad_norm_(weights, max_norm)
+
+
+def _save(
+    checkpoint: Checkpoint,
+    step: int,
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+    average: EMAModel | None,
+) -> None:
+    checkpoint.path.parent.mkdir(parents=True, exist_ok=True)
+    partial = checkpoint.path.with_suffix(".partial")
+    torch.save(
+        {
+            "key": checkpoint.key,
+            "step": step,
+            "weights": {name: p.detach().cpu() for name, p in parameters.items()},
+            "optimizer": optimizer.state_dict(),
+            "scheduler": scheduler.state_dict(),
+            "average": average.state_dict() if average else None,
+        },
+        partial,
+    )
+    os.replace(partial, checkpoint.path)
+
+
+def _resume(
+    checkpoint: Checkpoint | None,
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    scheduler: torch.optim.lr_scheduler.LRScheduler,
+    average: EMAModel | None,
+) -> int:
+    """First step still to do; loads the saved state into its arguments if it is of this run."""
+    if checkpoint is None or not checkpoint.path.exists():
+        return 0
+    state = torch.load(checkpoint.path, map_location="cpu", weights_only=True)
+    if state["key"] != checkpoint.key:
+        return 0
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(state["weights"][name])
+    optimizer.load_state_dict(state["optimizer"])
+    scheduler.load_state_dict(state["scheduler"])
+    if average:
+        average.load_state_dict(state["average"])
+        average.to(next(iter(parameters.values())).device)
+    return int(state["step"])
