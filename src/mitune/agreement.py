@@ -72,7 +72,7 @@ def _ends(measurements: pd.DataFrame, estimate: str, metric: str) -> tuple[float
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """One way to sum stored increments: its scores (prompt_id, image_index, `name`) and what it is."""
+    """One way to sum stored increments: scores (prompt_id, image_index, `name`), and facts."""
 
     name: str
     scores: pd.DataFrame

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from mitune.backbones import AdapterRef, Backbone, ModelRef
 from mitune.denoiser import Condition
+from mitune.errors import UserError
 from mitune.guidance import ClassifierFree, GuidanceConfig
 from mitune.information import Information
 from mitune.mutual_information import (
@@ -291,7 +292,7 @@ def _check_finite(table: pd.DataFrame, scores: Sequence[str], latents: np.ndarra
     if not np.isfinite(latents).all():
         bad.insert(0, "latents")
     if bad:
-        raise ValueError(
+        raise UserError(
             f"prompt {table['prompt'][0]!r}: {', '.join(bad)} not finite; lower guidance.scale or "
             "use resources.dtype float32 (finished prompts are kept)"
         )

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from mitune.errors import UserError
 from mitune.ranking import check_scores, order
 
 
@@ -87,6 +88,6 @@ def _best(candidates: pd.DataFrame, score: str, k: int, descending: bool) -> pd.
     sizes = candidates.groupby("prompt_id", sort=False).size()
     if len(sizes) and sizes.min() < k:
         prompt = sizes.idxmin()
-        raise ValueError(f"k: {k} exceeds the {sizes.min()} candidates of prompt {prompt!r}")
+        raise UserError(f"k: {k} exceeds the {sizes.min()} candidates of prompt {prompt!r}")
     ordered = order(candidates, score, descending)
     return ordered[ordered["rank"] <= k].reset_index(drop=True)

@@ -18,6 +18,7 @@ from mitune.adapters import AdapterSettings
 from mitune.backbones import AdapterRef, Backbone
 from mitune.candidates import latents_of
 from mitune.denoiser import Condition
+from mitune.errors import UserError
 from mitune.objectives import SFT, ObjectiveConfig, Single
 from mitune.prompts import image_seed
 from mitune.training import Checkpoint, Loss, Optimisation, TrainingStep, fit
@@ -84,12 +85,12 @@ def finetune(
 
 def _checked(selection: pd.DataFrame) -> tuple[Tensor, Tensor]:
     if selection.empty:
-        raise ValueError("the fine-tuning set is empty; check compose and the candidates' scores")
+        raise UserError("the fine-tuning set is empty; check compose and the candidates' scores")
     latents = latents_of(selection, selection.attrs["latent_shape"])
     finite = latents.flatten(1).isfinite().all(1)
     if not finite.all():
         row = selection.iloc[int((~finite).nonzero()[0])]
-        raise ValueError(
+        raise UserError(
             f"the latent of prompt {row['prompt']!r}, image {row['image_index']}, is not finite; "
             "delete its shard and rerun generate"
         )

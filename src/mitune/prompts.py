@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mitune.errors import UserError
 
-class PromptError(ValueError):
+
+class PromptError(UserError):
     """Bad prompts; the message names the file, the line and the fix."""
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau
 
+from mitune.errors import UserError
+
 
 @dataclass(frozen=True)
 class TauSummary:
@@ -61,7 +63,7 @@ def representatives(frame: pd.DataFrame, score: str) -> pd.DataFrame:
     sizes = ordered.groupby("prompt_id", sort=False)["rank"].transform("size")
     if (sizes < 3).any():
         prompt = ordered.loc[sizes < 3, "prompt_id"].iloc[0]
-        raise ValueError(f"representatives: prompt {prompt!r} has fewer than three candidates")
+        raise UserError(f"representatives: prompt {prompt!r} has fewer than three candidates")
     middle = (sizes + 1) // 2
     names = np.select(
         [ordered["rank"] == 1, ordered["rank"] == middle, ordered["rank"] == sizes],
@@ -131,7 +133,7 @@ def prompt_bootstrap(
     """
     values = per_prompt.to_numpy(dtype=np.float64)
     if not len(values) or np.isnan(values).any():
-        raise ValueError("per_prompt: needs one number for every prompt; use fillna or dropna")
+        raise UserError("per_prompt: needs one number for every prompt; use fillna or dropna")
     # Multinomial counts are resampling with replacement, without n x resamples indices.
     counts = rng.multinomial(len(values), np.full(len(values), 1 / len(values)), size=resamples)
     means = counts @ values / len(values)
@@ -151,17 +153,17 @@ def check_scores(frame: pd.DataFrame, score: str) -> None:
     keys = ("prompt_id", "image_index")
     missing = [key for key in keys if key not in frame.columns]
     if missing:
-        raise ValueError(f"candidates: column {missing[0]!r} is missing")
+        raise UserError(f"candidates: column {missing[0]!r} is missing")
     if frame.empty:
-        raise ValueError("candidates: the frame has no rows")
+        raise UserError("candidates: the frame has no rows")
     if score not in frame.columns:
         numeric = frame.select_dtypes("number").columns
         available = ", ".join(str(name) for name in numeric if name not in keys)
-        raise ValueError(f"score: no column {score!r}; available: {available or 'none'}")
+        raise UserError(f"score: no column {score!r}; available: {available or 'none'}")
     absent = frame[score].isna()
     if absent.any():
         prompt = frame.loc[absent, "prompt_id"].iloc[0]
-        raise ValueError(f"score: {score!r} is NaN for {absent.sum()} candidates, first {prompt!r}")
+        raise UserError(f"score: {score!r} is NaN for {absent.sum()} candidates, first {prompt!r}")
 
 
 def _concordance(score: np.ndarray, judge: np.ndarray) -> float:

@@ -21,6 +21,7 @@ from diffusers import (
 from torch import Tensor
 
 from mitune.denoiser import Condition, Denoiser
+from mitune.errors import UserError
 from mitune.guidance.base import Guidance, Guided, predict_pair
 from mitune.noise import add_noise
 from mitune.prediction import Prediction, PredictionKind
@@ -172,7 +173,7 @@ def _initial_scale(scheduler: Scheduler) -> float | Tensor:
 
 def _check_finite(latent: Tensor, index: int) -> None:
     if not bool(latent.isfinite().all()):
-        raise ValueError(
+        raise UserError(
             f"the guided latent is non-finite at step {index}: lower guidance.scale, "
             "or run the backbone in float32 instead of float16"
         )

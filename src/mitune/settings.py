@@ -1,10 +1,11 @@
 """Kedro settings of the project."""
 
 from mitune.hooks.environment import EnvironmentHooks
+from mitune.hooks.preflight import PreflightHooks
 from mitune.hooks.timing import TimingHooks
 from mitune.hooks.tracking import TrackingHooks
 
-HOOKS = (EnvironmentHooks(), TimingHooks(), TrackingHooks())
+HOOKS = (EnvironmentHooks(), PreflightHooks(), TimingHooks(), TrackingHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

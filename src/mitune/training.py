@@ -164,7 +164,9 @@ def _reduce_and_clip(
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         # One message, not one per tensor: the cost of a reduction is its latency.
         total = accelerator.reduce(torch.cat([g.flatten() for g in gradients]), "sum")
-        for gradient, part in zip(gradients, total.split([g.numel() for g in gradients])):
+        for gradient, part in zip(
+            gradients, total.split([g.numel() for g in gradients]), strict=True
+        ):
             gradient.copy_(part.view_as(gradient))
     return torch.nn.utils.clip_grad_norm_(weights, max_norm)
 

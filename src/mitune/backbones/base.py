@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mitune.denoiser import Condition, Denoiser
+from mitune.errors import UserError
 
 
-class ModelError(ValueError):
+class ModelError(UserError):
     """A model, or a part of it, cannot be used as asked; the message names the file and the fix."""
 
 

@@ -1,4 +1,4 @@
-"""Scores, one file each; the union is the registry, one line per metric. Nothing loads on import."""
+"""Scores, one file each; the union is the registry. Nothing is loaded before it is asked for."""
 
 from typing import Annotated, TypeAlias
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mitune.errors import UserError
+
 
 class Scorer(Protocol):
     """Scores picture i against prompt i."""
@@ -17,5 +19,5 @@ class Scorer(Protocol):
         ...
 
 
-class MetricError(ValueError):
+class MetricError(UserError):
     """A metric cannot be computed as asked; the message names the file and the fix."""

@@ -79,6 +79,7 @@ def write(description: Description, rng: np.random.Generator) -> str:
 
 
 def phrase_text(phrase: NounPhrase) -> str:
+    """`two red circles`, `a big striped square`."""
     words = [w for w in (phrase.size, phrase.texture, phrase.colour) if w]
     noun = phrase.shape or _VAGUE
     if phrase.count is not None:

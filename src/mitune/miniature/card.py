@@ -23,7 +23,7 @@ _PROMPTS, _IMAGES, _STEPS, _GUIDANCE = 16, 4, 25, 2.0
 
 
 def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
-    """Measure the shipped model on tuning prompts; write `README.md` and `samples.png` beside it."""
+    """Measure the shipped model on tuning prompts; write `README.md` and `samples.png` there."""
     model = folder / "miniature-sd"
     pipeline = DiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
@@ -92,8 +92,8 @@ def _text(card: dict[str, Any]) -> str:
         "",
         "A Stable Diffusion of 6 M parameters that paints coloured, textured, sized shapes in",
         "relation on 64x64 pixels. It was trained from scratch by `kedro run --pipeline=pretrain`",
-        "on rendered scenes with careless captions, so it leaks attributes, drops objects and",
-        "miscounts, as large models do. It is a laboratory: nothing it shows is evidence about them.",
+        "on rendered scenes with careless captions: it leaks attributes, drops objects and",
+        "miscounts, as large models do. It is a laboratory, not evidence about them.",
         "",
         "![samples](samples.png)",
         "",

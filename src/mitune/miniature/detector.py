@@ -136,7 +136,7 @@ def targets(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def detection_loss(maps: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
-    """Focal heat loss (CenterNet eq. 1), L1 geometry and cross-entropy of attributes, shape (N,)."""
+    """Focal heat loss (CenterNet eq. 1), L1 geometry, cross-entropy of attributes; (N,)."""
     heat, offset, radius, shape, colour, texture = maps.split(list(_PARTS.values()), dim=2)
     found = counts.sum((1, 2, 3)).clamp(min=1)
     log_p, log_q = F.logsigmoid(heat[:, :, 0]), F.logsigmoid(-heat[:, :, 0])

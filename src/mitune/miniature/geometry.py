@@ -53,7 +53,7 @@ def _vertices(shape: str) -> NDArray[np.float64]:
 
 @cache
 def unit_distance(shape: str) -> Array:
-    """Signed distance table of the unit shape over [-4, 4]^2, shape (1025, 1025), indexed [y, x]."""
+    """Signed distance of the unit shape over [-4, 4]^2, shape (1025, 1025), indexed [y, x]."""
     axis = np.linspace(-_REACH, _REACH, _CELLS)
     x, y = np.meshgrid(axis, axis)
     if shape == "circle":
@@ -72,7 +72,7 @@ def unit_distance(shape: str) -> Array:
 
 
 def signed_distance(thing: Placed, size: int) -> Array:
-    """Distance of every pixel centre of a `size` x `size` image to the outline, shape (size, size)."""
+    """Distance of every pixel centre to the outline, shape (size, size)."""
     pixel = np.arange(size, dtype=np.float32) + 0.5
     scale = (_CELLS - 1) / (2 * _REACH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,6 @@ def build_tokenizer(folder: Path, captions: int = 4000) -> CLIPTokenizer:
     corpus = [write(sample_description(next(categories), rng), rng) for _ in range(captions)]
     bpe = Tokenizer(models.BPE(unk_token=EOS, end_of_word_suffix="</w>"))
     bpe.normalizer = normalizers.Lowercase()
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.ByteLevel(False, use_regex=False)]
     )
@@ -114,8 +114,6 @@ def build_tokenizer(folder: Path, captions: int = 4000) -> CLIPTokenizer:
 
 
 def _clip_tokenizer(vocab_file: Path, merges_file: Path) -> CLIPTokenizer:
-    import json
-
     vocab = json.loads(vocab_file.read_text())
     # CLIP's tokenizer splits off single characters: each needs its word-final form as well.
     for letter in pre_tokenizers.ByteLevel.alphabet():

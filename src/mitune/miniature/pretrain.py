@@ -36,6 +36,8 @@ from mitune.miniature.scene import (
 )
 from mitune.training import Checkpoint, Loss, Optimisation, TrainingStep, fit
 
+_CONTACT_CATEGORIES = ("3d_spatial", "non_spatial")
+
 
 class PretrainRecipe(BaseModel):
     """Everything that decides the shipped weights."""
@@ -54,6 +56,9 @@ class PretrainRecipe(BaseModel):
     )
     judge: Optimisation = Optimisation(
         steps=900, batch_size=96, learning_rate=2e-3, schedule="cosine", warmup_steps=100
+    )
+    judge_refinement: Optimisation = Optimisation(
+        steps=1300, batch_size=96, learning_rate=1.5e-3, schedule="cosine", warmup_steps=50
     )
     denoiser: Optimisation = Optimisation(
         steps=10_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
@@ -154,15 +159,40 @@ def _encode(vae: AutoencoderKL, scenes: list[Scene], batch: int = 64) -> Tensor:
 def train_judge(
     recipe: PretrainRecipe, folder: Path, accelerator: Accelerator
 ) -> Iterator[TrainingStep]:
-    """The judge's detector, half on rendered scenes, half on the same through the autoencoder.
+    """The judge's detector: half on rendered scenes, half on scenes through the autoencoder.
 
-    Some scenes are of the categories, some are crowds of any size and overlap. Saves
-    `folder/judge.safetensors`.
+    Two cosine cycles, the second with more things that overlap. Saves
+    `folder/judge_refinement.safetensors`.
     """
     torch.manual_seed(recipe.seed)
     detector = Detector().to(accelerator.device, memory_format=torch.channels_last)
-    rng = _rng(recipe, "judge", -1 % 2**32)
-    scenes = [_any_scene(rng) for _ in range(16_384)]
+    cycles = {"judge": (recipe.judge, 0.0), "judge_refinement": (recipe.judge_refinement, 0.5)}
+    for stage, (settings, contacts) in cycles.items():
+        finished = folder / f"{stage}.safetensors"
+        if not finished.exists():
+            loss = _detection_loss(recipe, detector, stage, settings, contacts, folder)
+            yield from fit(
+                {"detector": detector},
+                loss,
+                settings,
+                accelerator,
+                _checkpoint(recipe, stage, folder),
+            )
+            detector.save(finished)
+        detector.load_state_dict(Detector.load(finished).state_dict())
+
+
+def _detection_loss(
+    recipe: PretrainRecipe,
+    detector: Detector,
+    stage: str,
+    settings: Optimisation,
+    contacts: float,
+    folder: Path,
+) -> Loss:
+    device = next(detector.parameters()).device
+    rng = _rng(recipe, stage, -1 % 2**32)
+    scenes = [_any_scene(rng, contacts) for _ in range(16_384)]
     clean = torch.from_numpy(render_all(scenes)).permute(0, 3, 1, 2)
     rounded = _round_trip(AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:8192])
     pixels = torch.cat([rounded, clean[8192:]])
@@ -171,28 +201,20 @@ def train_judge(
     counts = torch.from_numpy(np.stack([c for _, c in labels]))
 
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = _rng(recipe, "judge", step)
-        picks = torch.from_numpy(rng.integers(len(scenes), size=recipe.judge.batch_size))[rows]
+        rng = _rng(recipe, stage, step)
+        picks = torch.from_numpy(rng.integers(len(scenes), size=settings.batch_size))[rows]
         noise = torch.randn((len(picks), *pixels.shape[1:]), generator=_torch_rng(rng))
         batch = pixels[picks].float() / 127.5 - 1 + 0.05 * float(rng.random()) * noise
-        batch = batch.to(accelerator.device, memory_format=torch.channels_last)
-        return detection_loss(
-            detector(batch),
-            truth[picks].to(accelerator.device),
-            counts[picks].to(accelerator.device),
-        )
+        maps = detector(batch.to(device, memory_format=torch.channels_last))
+        return detection_loss(maps, truth[picks].to(device), counts[picks].to(device))
 
-    yield from fit(
-        {"detector": detector},
-        loss,
-        recipe.judge,
-        accelerator,
-        _checkpoint(recipe, "judge", folder),
-    )
-    detector.save(folder / "judge.safetensors")
+    return loss
 
 
-def _any_scene(rng: np.random.Generator) -> Scene:
+def _any_scene(rng: np.random.Generator, contacts: float) -> Scene:
+    """A scene of the categories or a crowd; with probability `contacts`, things in contact."""
+    if contacts and rng.random() < contacts:
+        return sample_scene(sample_description(str(rng.choice(_CONTACT_CATEGORIES)), rng), rng)
     if rng.random() < 0.6:
         return sample_scene(sample_description(str(rng.choice(CATEGORIES)), rng), rng)
     return sample_crowd(rng)

@@ -120,32 +120,41 @@ def sample_description(category: str, rng: np.random.Generator) -> Description:
     shapes = [str(s) for s in rng.choice(SHAPES, 2)]
     colours = [str(c) for c in rng.choice(list(COLOURS), 2, replace=False)]
     textures = [str(t) for t in rng.choice(TEXTURES[1:], 2, replace=False)]
-    if category == "color":
-        return _pair(shapes, colour=colours)
-    if category == "shape":
-        return _pair([str(s) for s in rng.choice(SHAPES, 2, replace=False)])
-    if category == "texture":
-        patterned = [str(s) for s in rng.choice(PATTERNED_SHAPES, 2)]
-        return _pair(patterned, texture=textures)
-    if category == "2d_spatial":
-        distinct = [str(s) for s in rng.choice(SHAPES, 2, replace=False)]
-        return _pair(distinct, relation=str(rng.choice(SPATIAL)))
-    if category == "3d_spatial":
-        return _pair(shapes, colour=colours, relation=str(rng.choice(DEPTH)))
-    if category == "non_spatial":
-        relation = str(rng.choice(CONTACT))
-        if relation == "inside":
-            shapes[1] = str(rng.choice(_OUTER_SHAPES))
-        return _pair(shapes, colour=colours, relation=relation)
-    if category == "numeracy":
-        return _counted(rng)
-    if category == "complex":
-        shapes[0] = str(rng.choice(PATTERNED_SHAPES))
-        relation = str(rng.choice(SPATIAL)) if rng.random() < 0.5 else None
-        first, second = _pair(shapes, colour=colours).phrases
-        phrases = (replace(first, size="big", texture=textures[0]), replace(second, size="small"))
-        return Description(phrases if rng.random() < 0.5 else phrases[::-1], relation)
-    raise ValueError(f"unknown category {category!r}; choose one of {', '.join(CATEGORIES)}")
+    match category:
+        case "color":
+            found = _pair(shapes, colour=colours)
+        case "shape":
+            found = _pair([str(s) for s in rng.choice(SHAPES, 2, replace=False)])
+        case "texture":
+            patterned = [str(s) for s in rng.choice(PATTERNED_SHAPES, 2)]
+            found = _pair(patterned, texture=textures)
+        case "2d_spatial":
+            distinct = [str(s) for s in rng.choice(SHAPES, 2, replace=False)]
+            found = _pair(distinct, relation=str(rng.choice(SPATIAL)))
+        case "3d_spatial":
+            found = _pair(shapes, colour=colours, relation=str(rng.choice(DEPTH)))
+        case "non_spatial":
+            relation = str(rng.choice(CONTACT))
+            if relation == "inside":
+                shapes[1] = str(rng.choice(_OUTER_SHAPES))
+            found = _pair(shapes, colour=colours, relation=relation)
+        case "numeracy":
+            found = _counted(rng)
+        case "complex":
+            found = _complex(shapes, colours, textures, rng)
+        case _:
+            raise ValueError(f"unknown category {category!r}; choose of {', '.join(CATEGORIES)}")
+    return found
+
+
+def _complex(
+    shapes: list[str], colours: list[str], textures: list[str], rng: np.random.Generator
+) -> Description:
+    shapes[0] = str(rng.choice(PATTERNED_SHAPES))
+    relation = str(rng.choice(SPATIAL)) if rng.random() < 0.5 else None
+    first, second = _pair(shapes, colour=colours).phrases
+    phrases = (replace(first, size="big", texture=textures[0]), replace(second, size="small"))
+    return Description(phrases if rng.random() < 0.5 else phrases[::-1], relation)
 
 
 def _pair(
@@ -297,8 +306,7 @@ def _front(a: Thing, b: Thing, rng: np.random.Generator) -> tuple[Thing, ...] | 
 
 
 def _behind(a: Thing, b: Thing, rng: np.random.Generator) -> tuple[Thing, ...] | None:
-    placed = _front(b, a, rng)
-    return placed
+    return _front(b, a, rng)
 
 
 def _touching(a: Thing, b: Thing, rng: np.random.Generator) -> tuple[Thing, ...] | None:

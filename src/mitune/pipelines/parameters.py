@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from mitune.backbones.base import pick_device
-from mitune.candidates import Generation
 from mitune.composition import Composition
 from mitune.metrics import MetricConfig
 
@@ -48,18 +47,3 @@ class Compose(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     selection: Composition
-
-
-class Candidates(Generation):
-    """Generation, checked against what the composition wants of it."""
-
-    compose_k: PositiveInt = 1
-
-    @model_validator(mode="after")
-    def _enough(self) -> Candidates:
-        if self.compose_k > self.images_per_prompt:
-            raise ValueError(
-                f"compose.selection.k is {self.compose_k}, but generate.images_per_prompt is only "
-                f"{self.images_per_prompt}; lower k or raise images_per_prompt"
-            )
-        return self

@@ -10,6 +10,7 @@ from tqdm import tqdm
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source, generate, shard_key
 from mitune.datasets.shards import Shards
+from mitune.errors import UserError
 from mitune.pipelines.models import opened
 from mitune.pipelines.parameters import Resources
 
@@ -57,7 +58,7 @@ def collect_scores(
     for row in prompts.itertuples():
         table = candidates[row.prompt_id]
         if table.attrs["key"] != shard_key(source, settings, row.prompt):
-            raise ValueError(
+            raise UserError(
                 f"candidates of {row.prompt!r} were made with other settings; rerun generate"
             )
         kept = [c for c in table if c != "latent" and not c.endswith("_increments")]

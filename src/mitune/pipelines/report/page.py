@@ -60,7 +60,7 @@ def _grid(samples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
     """Rows of the before/after grid: the same prompt and seeds under every model."""
     first = next(iter(samples.values()))
     prompts = first.drop_duplicates("prompt_id").groupby("category", sort=False)
-    metric = [c for c in first if c not in _IDENTITY][0]
+    metric = next(c for c in first if c not in _IDENTITY)
     rows = []
     for row in prompts.head(_PROMPTS_SHOWN_PER_CATEGORY).itertuples():
         cells = {}

@@ -1,0 +1,49 @@
+"""Look at parameters and files before the first node; say the user's errors in one line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol, DatasetError
+from kedro.pipeline import Pipeline
+
+from mitune.errors import UserError
+
+_CHOICE = "params:compose"
+
+
+class PreflightHooks:
+    """Checks run only for what the requested nodes use."""
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+        """Cross-check parameters; look for model and metric files."""
+        from mitune.pipelines import preflight
+
+        used = pipeline.inputs()
+        try:
+            if "params:generate" in used:
+                choices = {
+                    name.removeprefix("params:"): catalog.load(name)
+                    for name in sorted(used)
+                    if name.startswith(_CHOICE)
+                }
+                preflight.check_choices(choices, catalog.load("params:generate"))
+            if "base_model" in used:
+                preflight.check_model(catalog.load("base_model"))
+            if "params:metrics" in used:
+                preflight.check_metrics(catalog.load("params:metrics"))
+        except (UserError, DatasetError) as error:
+            raise click.ClickException(_one_line(error)) from None
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, error: Exception) -> None:
+        """A user's error ends the run with one line; anything else keeps its traceback."""
+        if isinstance(error, UserError | DatasetError | FloatingPointError):
+            raise click.ClickException(_one_line(error)) from None
+
+
+def _one_line(error: Any) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,122 @@
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mitune.backbones import AdapterRef, ModelRef
+from mitune.backbones.base import Backbone
+from mitune.candidates import Generation, Scoring, Source, generate, latents_of
+from mitune.guidance import ClassifierFree
+from mitune.mutual_information import ForwardScore, InformationDecomposition, information
+from mitune.prompts import image_seed
+
+DRAWS = {"draws": 4, "log_snr": (-5.0, 1.5), "antithetic": True}
+SETTINGS = Generation(
+    images_per_prompt=3,
+    steps=4,
+    guidance=ClassifierFree(scale=2.0),
+    scoring=Scoring(forward=ForwardScore(**DRAWS), information=InformationDecomposition(**DRAWS)),
+)
+
+
+@pytest.fixture(scope="module")
+def prompts() -> pd.DataFrame:
+    texts = ["a red circle and a blue square", "two stars and one cross", "a green triangle"]
+    return pd.DataFrame(
+        {"prompt_id": [f"p{i}" for i in range(3)], "category": "color", "prompt": texts}
+    )
+
+
+@pytest.fixture(scope="module")
+def source(model: ModelRef) -> Source:
+    return Source(model, AdapterRef(None), "round_1")
+
+
+def _all(backbone: Backbone, source: Source, prompts: pd.DataFrame, batch: int) -> pd.DataFrame:
+    parts = dict(generate(backbone, source, prompts, SETTINGS, batch))
+    for part in parts.values():
+        part.attrs = {}
+    return pd.concat([parts[i] for i in sorted(parts)], ignore_index=True)
+
+
+def test_images_do_not_depend_on_the_batch_or_the_order(
+    shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    """Batches of 1, 4 (across prompts) and 9, and prompts in reverse, make the same candidates."""
+    expected = _all(shared_backbone, source, prompts, 1)
+    for batch, order in ((4, prompts), (9, prompts), (4, prompts[::-1])):
+        found = _all(shared_backbone, source, order, batch)
+        assert list(found["seed"]) == list(expected["seed"])
+        latents = [np.stack([np.frombuffer(x, np.float16) for x in t["latent"]])
+                   for t in (found, expected)]  # fmt: skip
+        np.testing.assert_allclose(latents[0], latents[1], atol=2e-2)
+        for score in ("path", "forward", "information"):
+            np.testing.assert_allclose(found[score], expected[score], rtol=2e-3, atol=2e-2)
+
+
+def test_finished_prompts_are_skipped_and_changed_ones_are_not(
+    shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    keys = {i: t.attrs["key"] for i, t in generate(shared_backbone, source, prompts, SETTINGS, 9)}
+    assert list(generate(shared_backbone, source, prompts, SETTINGS, 9, keys)) == []
+    del keys["p1"]
+    again = dict(generate(shared_backbone, source, prompts, SETTINGS, 9, keys))
+    assert list(again) == ["p1"]
+    other = SETTINGS.model_copy(update={"seed": 1})
+    assert len(list(generate(shared_backbone, source, prompts[:1], other, 9, keys))) == 1
+
+
+def test_another_adapter_or_model_is_another_key(
+    shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    keys = set()
+    for changed in (
+        source,
+        dataclasses.replace(source, adapter=AdapterRef("x", "other")),
+        dataclasses.replace(source, model=ModelRef(source.model.path, "other")),
+    ):
+        ((_, table),) = generate(shared_backbone, changed, prompts[:1], SETTINGS, 3)
+        keys.add(table.attrs["key"])
+    assert len(keys) == 3
+
+
+def test_scores_are_those_of_the_estimators_on_the_stored_latents(
+    shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    ((prompt_id, table),) = generate(shared_backbone, source, prompts[:1], SETTINGS, 9)
+    condition = shared_backbone.encode_prompts([table["prompt"][0]])
+    generator = torch.Generator().manual_seed(image_seed(SETTINGS.seed, "draws", prompt_id))
+    (direct,) = information(
+        shared_backbone.denoiser,
+        latents_of(table, table.attrs["latent_shape"]),
+        condition.expand(3),
+        shared_backbone.encode_prompts([""]),
+        [SETTINGS.scoring.information],
+        generator,
+    )
+    np.testing.assert_allclose(table["information"], direct.score, rtol=2e-2, atol=0.2)
+    increments = np.stack(list(table["information_increments"]))
+    np.testing.assert_allclose(increments.sum(1), table["information"], rtol=1e-4, atol=1e-4)
+    assert increments.shape[1] == len(table.attrs["log_snr"]["information"])
+
+
+def test_the_empty_prompt_has_no_information(shared_backbone: Backbone, source: Source) -> None:
+    empty = pd.DataFrame({"prompt_id": ["e"], "category": ["color"], "prompt": [""]})
+    ((_, table),) = generate(shared_backbone, source, empty, SETTINGS, 9)
+    np.testing.assert_allclose(table[["path", "forward", "information"]], 0.0, atol=1e-4)
+
+
+def test_estimators_that_would_not_share_draws_are_refused() -> None:
+    with pytest.raises(ValueError, match="same draws"):
+        Scoring(forward=ForwardScore(draws=4), information=InformationDecomposition(draws=8))
+
+
+def test_non_finite_scores_name_the_prompt(
+    backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    with torch.no_grad():
+        backbone.network.conv_out.weight.fill_(float("nan"))
+    with pytest.raises(ValueError, match="finite"):
+        list(generate(backbone, source, prompts[:1], SETTINGS, 9))

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from mitune.training import Checkpoint, Optimisation, fit
+
+SETTINGS = Optimisation(steps=12, batch_size=6, learning_rate=1e-2, weight_decay=0.0)
+
+
+def _network() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(5, 2)
+
+
+def _loss(network: nn.Module, scale: float = 1.0):
+    def loss(step: int, rows: Tensor) -> Tensor:
+        x = torch.randn(6, 5, generator=torch.Generator().manual_seed(step))[rows]
+        return scale * (network(x) - x[:, :2]).square().sum(1)
+
+    return loss
+
+
+def _train(settings: Optimisation = SETTINGS, **options) -> nn.Linear:
+    network = _network()
+    for _ in fit({"n": network}, _loss(network), settings, Accelerator(cpu=True), **options):
+        pass
+    return network
+
+
+def test_it_is_adamw_on_the_mean() -> None:
+    found, expected = _train(), _network()
+    optimizer = torch.optim.AdamW(expected.parameters(), lr=1e-2, weight_decay=0.0)
+    loss = _loss(expected)
+    for step in range(12):
+        optimizer.zero_grad()
+        loss(step, torch.arange(6)).mean().backward()
+        nn.utils.clip_grad_norm_(expected.parameters(), 1.0)
+        optimizer.step()
+    torch.testing.assert_close(found.weight, expected.weight)
+
+
+def test_micro_batches_change_nothing() -> None:
+    small = _train(SETTINGS.model_copy(update={"micro_batch_size": 4}))
+    torch.testing.assert_close(small.weight, _train().weight)
+
+
+def test_clipping_clips() -> None:
+    """methods.md 23.10: what the optimiser sees has norm at most max_grad_norm."""
+    network = _network()
+    seen = []
+    settings = Optimisation(steps=3, batch_size=6, learning_rate=1e-3, max_grad_norm=0.5)
+
+    def watch(optimizer, arguments, options) -> None:  # type: ignore[no-untyped-def]
+        grads = [p.grad.flatten() for group in optimizer.param_groups for p in group["params"]]
+        seen.append(torch.cat(grads).norm().item())
+
+    hook = register_optimizer_step_pre_hook(watch)
+    try:
+        steps = list(fit({"n": network}, _loss(network, 1e6), settings, Accelerator(cpu=True)))
+    finally:
+        hook.remove()
+    assert all(s.grad_norm > 1e4 for s in steps)
+    assert all(norm <= 0.5 + 1e-5 for norm in seen)
+    assert len(seen) == 3
+
+
+def test_an_interrupted_run_ends_in_the_same_weights(tmp_path: Path) -> None:
+    expected = _train(ema_decay=0.9)
+    checkpoint = Checkpoint(tmp_path / "state.pt", "key", every=0.0)
+    network = _network()
+    steps = fit(
+        {"n": network}, _loss(network), SETTINGS, Accelerator(cpu=True), checkpoint, ema_decay=0.9
+    )
+    for _ in range(5):
+        next(steps)
+    del steps
+    resumed = _network()
+    rest = list(
+        fit({"n": resumed}, _loss(resumed), SETTINGS, Accelerator(cpu=True), checkpoint, 0.9)
+    )
+    assert rest[0].index == 5
+    assert torch.equal(resumed.weight, expected.weight)
+
+
+def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path) -> None:
+    first = Checkpoint(tmp_path / "state.pt", "one", every=0.0)
+    _train(checkpoint=first)
+    network = _network()
+    other = Checkpoint(first.path, "two", every=0.0)
+    steps = list(fit({"n": network}, _loss(network), SETTINGS, Accelerator(cpu=True), other))
+    assert steps[0].index == 0
+
+
+def test_a_diverged_loss_stops_with_a_reason() -> None:
+    network = _network()
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        list(fit({"n": network}, _loss(network, float("nan")), SETTINGS, Accelerator(cpu=True)))
+
+
+def test_a_frozen_model_is_refused() -> None:
+    network = _network().requires_grad_(False)
+    with pytest.raises(ValueError, match="nothing to train"):
+        list(fit({"n": network}, _loss(network), SETTINGS, Accelerator(cpu=True)))
