@@ -6,6 +6,10 @@ BIN := .venv/bin
 
 run: setup
 	$(BIN)/kedro run --pipeline=mitune
+	@echo
+	@echo "report:    data/08_reporting/main/report.html"
+	@echo "lineage:   make viz     (kedro viz run)"
+	@echo "tracking:  make mlflow  (http://127.0.0.1:5000)"
 
 test: setup lint
 	$(BIN)/pytest
@@ -25,7 +29,7 @@ setup: .venv/.installed
 	touch $@
 
 viz: setup
-	$(BIN)/kedro viz run --include-hooks
+	$(BIN)/kedro viz run
 
 mlflow: setup
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db

@@ -1,0 +1,127 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from matplotlib.figure import Figure
+
+from mitune.adapters import WEIGHTS, digest
+from mitune.backbones import AdapterRef
+from mitune.datasets import (
+    AdapterDataset,
+    FigureDataset,
+    FolderDataset,
+    ModelDataset,
+    NoAdapterDataset,
+    RecordDataset,
+    ShardKeysDataset,
+    ShardsDataset,
+)
+
+
+def _shard(key: str) -> pd.DataFrame:
+    table = pd.DataFrame({"image_index": [0, 1], "latent": [b"ab", b"cd"]})
+    table.attrs = {"key": key, "latent_shape": [1, 1, 1]}
+    return table
+
+
+def test_shards_come_back_with_their_key(tmp_path: Path) -> None:
+    shards, keys = ShardsDataset(filepath=str(tmp_path)), ShardKeysDataset(filepath=str(tmp_path))
+    assert not shards.exists() and keys.load() == {}
+    shards.save({"one": _shard("k1")})
+    shards.save({"two": _shard("k2")})
+    assert keys.load() == {"one": "k1", "two": "k2"}
+    loaded = shards.load()
+    assert list(loaded) == ["one", "two"]
+    pd.testing.assert_frame_equal(loaded["one"], _shard("k1"))
+    assert loaded["one"].attrs["latent_shape"] == [1, 1, 1]
+    assert "three" not in loaded
+
+
+def test_a_truncated_shard_has_no_key_and_is_named(tmp_path: Path) -> None:
+    shards = ShardsDataset(filepath=str(tmp_path))
+    shards.save({"one": _shard("k1"), "two": _shard("k2")})
+    file = tmp_path / "one.parquet"
+    file.write_bytes(file.read_bytes()[:-20])
+    assert ShardKeysDataset(filepath=str(tmp_path)).load() == {"two": "k2"}
+    with pytest.raises(DatasetError, match=r"one\.parquet: truncated"):
+        shards.load()["one"]
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_done(tmp_path: Path, monkeypatch) -> None:
+    shards = ShardsDataset(filepath=str(tmp_path))
+    shards.save({"one": _shard("k1")})
+
+    def full(self, path, **_):
+        Path(path).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(DatasetError, match="No space left on device") as caught:
+        shards.save({"two": _shard("k2")})
+    assert "\n" not in str(caught.value)
+    monkeypatch.undo()
+    assert list(shards.load()) == ["one"]
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def _adapter(folder: Path, content: bytes = b"weights", round_: int = 1) -> AdapterRef:
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS).write_bytes(content)
+    facts = {"digest": digest(folder), "round": round_}
+    (folder / "adapter.json").write_text(json.dumps(facts))
+    return AdapterRef(str(folder))
+
+
+def test_an_adapter_moves_into_place_and_replaces_the_old_one(tmp_path: Path) -> None:
+    dataset = AdapterDataset(filepath=str(tmp_path / "kept" / "adapter"))
+    assert not dataset.exists()
+    dataset.save(_adapter(tmp_path / "a", b"first"))
+    dataset.save(_adapter(tmp_path / "b", b"second", round_=2))
+    loaded = dataset.load()
+    assert loaded.round == 2 and loaded.digest == digest(tmp_path / "kept" / "adapter")
+    assert (tmp_path / "kept" / "adapter" / WEIGHTS).read_bytes() == b"second"
+    assert [p.name for p in (tmp_path / "kept").iterdir()] == ["adapter"]
+
+
+def test_a_changed_adapter_is_noticed(tmp_path: Path) -> None:
+    dataset = AdapterDataset(filepath=str(tmp_path / "adapter"))
+    dataset.save(_adapter(tmp_path / "a"))
+    (tmp_path / "adapter" / WEIGHTS).write_bytes(b"other")
+    with pytest.raises(DatasetError, match="truncated or changed"):
+        dataset.load()
+
+
+def test_the_base_model_is_round_zero() -> None:
+    assert NoAdapterDataset().load() == AdapterRef(None, "base", 0)
+
+
+def test_a_models_digest_follows_its_contents(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "w.safetensors").write_bytes(b"1")
+    dataset = ModelDataset(path=str(tmp_path))
+    first = dataset.load().digest
+    assert dataset.load().digest == first
+    (tmp_path / "unet" / "w.safetensors").write_bytes(b"2")
+    assert dataset.load().digest != first
+    assert ModelDataset(path="org/model", revision="abc").load().digest == "org/model@abc"
+
+
+def test_folders_and_records(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="folder not found"):
+        FolderDataset(filepath=str(tmp_path / "x")).load()
+    assert FolderDataset(filepath=str(tmp_path / "x"), create=True).load().is_dir()
+    record = RecordDataset(filepath=str(tmp_path / "r.json"))
+    assert record.load() == {}
+    record.save({"a": 1})
+    assert record.load() == {"a": 1}
+
+
+def test_a_figure_is_a_png_with_a_preview(tmp_path: Path) -> None:
+    dataset = FigureDataset(filepath=str(tmp_path / "f.png"))
+    figure = Figure()
+    figure.subplots().plot([1, 2])
+    dataset.save(figure)
+    assert dataset.load().startswith(b"\x89PNG")
+    assert len(dataset.preview()) > 100

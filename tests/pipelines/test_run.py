@@ -1,0 +1,175 @@
+"""`kedro run` as a user types it, in the smoke environment."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import ROOT
+
+KEDRO = [sys.executable, "-m", "kedro"]
+
+
+def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*KEDRO, "run", "--env=smoke", *arguments],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project's configuration and inputs; code is the installed package."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("conf", "pyproject.toml", "src", ".telemetry"):
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        else:
+            shutil.copy(source, folder / name)
+    for name in ("01_raw", "06_models"):
+        shutil.copytree(
+            ROOT / "data" / name,
+            folder / "data" / name,
+            ignore=lambda f, names: {n for n in names if n in {"main", "smoke"}},
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(project: Path) -> subprocess.CompletedProcess[str]:
+    return run(project, "--pipeline=mitune")
+
+
+def _reporting(project: Path) -> Path:
+    return project / "data/smoke/08_reporting/main"
+
+
+def test_the_main_job_runs_to_the_report(project: Path, finished) -> None:
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    page = (_reporting(project) / "report.html").read_text()
+    for label in ("base", "MI-TUNE R=1", "MI-TUNE R=2", "random k", "lowest MI"):
+        assert label in page
+    assert 'src="data:image/png;base64,' in page and "http" not in page.split("</style>")[1]
+    headline = json.loads((_reporting(project) / "headline.json").read_text())
+    assert headline["base.judge"]["images"] == 4
+    assert "round_2 - random_k.judge" in headline
+    timings = json.loads((_reporting(project) / "timings.json").read_text())
+    assert "round_2.finetune.train" in timings
+
+
+def test_models_are_compared_on_the_same_seeds(project: Path, finished) -> None:
+    folder = project / "data/smoke/07_model_output/main"
+    tables = {p.parent.name: pd.read_parquet(p) for p in folder.glob("*/evaluation.parquet")}
+    assert set(tables) == {"base", "round_1", "round_2", "random_k", "lowest_k"}
+    seeds = [list(t.sort_values(["prompt_id", "image_index"])["seed"]) for t in tables.values()]
+    assert all(s == seeds[0] for s in seeds)
+
+
+def test_rounds_use_new_seeds_and_the_adapter_of_the_round_before(project: Path, finished) -> None:
+    folder = project / "data/smoke/04_feature/main"
+    one, two = (pd.read_parquet(folder / f"round_{r}/scores.parquet") for r in (1, 2))
+    assert not set(one["seed"]) & set(two["seed"])
+    shard = pd.read_parquet(next((folder / "round_2/candidates").glob("*.parquet")))
+    adapter = project / "data/smoke/06_models/main/round_1/adapter/adapter.json"
+    assert shard.attrs["adapter"] == json.loads(adapter.read_text())["digest"]
+
+
+def test_a_stage_runs_alone_and_generates_nothing_twice(project: Path, finished) -> None:
+    folder = project / "data/smoke/04_feature/main/round_1/candidates"
+    shards = sorted(folder.glob("*.parquet"))
+    shards[0].write_bytes(shards[0].read_bytes()[:100])  # truncated by a crash
+    before = {p: p.stat().st_mtime_ns for p in shards}
+    scores = pd.read_parquet(folder.parent / "scores.parquet")
+    again = run(project, "--namespaces=round_1.generate")
+    assert again.returncode == 0, again.stderr[-3000:]
+    changed = [p for p in shards if p.stat().st_mtime_ns != before[p]]
+    assert changed == [shards[0]]
+    pd.testing.assert_frame_equal(pd.read_parquet(folder.parent / "scores.parquet"), scores)
+
+
+@pytest.mark.slow
+def test_the_scorer_study_runs(project: Path, finished) -> None:
+    found = run(
+        project,
+        "--pipeline=agreement",
+        "--params=study.generate.images_per_prompt=3,study.generate.steps=2",
+    )
+    assert found.returncode == 0, found.stderr[-3000:]
+    table = pd.read_csv(_reporting(project) / "study/comparison.csv")
+    assert {"path", "forward", "information"} == set(table["estimator"])
+    assert set(table["metric"]) == {"judge", "clip"}
+
+
+BAD_PROMPTS = {
+    "missing": (None, "color_train.txt: not found"),
+    "empty": (b"", "color_train.txt: no prompts"),
+    "blank": (b"a red star\n\na blue star\n", "color_train.txt:2: blank prompt"),
+    "duplicated": (b"a red star\na red star\n", "color_train.txt:2: duplicate of line 1"),
+    "not utf-8": (b"a red star\n\xff\xfe\n", "color_train.txt:2: not UTF-8"),
+    "overlong": (b"a red " + b"big " * 40 + b"star\n", "reads 24; shorten the prompt"),
+    "too few": (b"a red star\n", "lower prompts.train_per_category"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PROMPTS)
+def test_bad_prompts_are_one_line(case: str, tmp_path: Path) -> None:
+    from mitune.datasets import ModelDataset
+    from mitune.errors import UserError
+    from mitune.pipelines.prompts.nodes import ingest
+    from mitune.pipelines.prompts.parameters import Prompts
+
+    folder = tmp_path / "prompts"
+    shutil.copytree(ROOT / "data/01_raw/prompts/miniature", folder)
+    content, message = BAD_PROMPTS[case]
+    file = folder / "color_train.txt"
+    file.unlink() if content is None else file.write_bytes(content)
+    count = 3 if case == "too few" else 0
+    settings = Prompts(
+        categories=("color",), train_per_category=count, tuning_per_category=1, test_per_category=1
+    )
+    model = ModelDataset(path=str(ROOT / "data/06_models/miniature-sd")).load()
+    with pytest.raises(UserError, match=message.split(":")[-1].strip()) as caught:
+        ingest(folder, model, settings)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+BAD_PARAMETERS = {
+    "k over M": ("compose.selection.k=9", "compose.selection.k is 9"),
+    "score that is not made": ("compose.selection.score=hps", "generate.scoring makes only"),
+    "unknown scorer": ("metrics.scorers.judge.kind=hps", "hps"),
+    "unknown preset": ("generate.scoring.path.weights=magic", "magic"),
+    "misspelt field": ("finetune.lerning_rate=1", "lerning_rate"),
+    "negative": ("generate.steps=-1", "greater than 0"),
+    "missing metric": ("metrics.scorers.clip.path=nowhere", "nowhere not found"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PARAMETERS)
+def test_bad_parameters_stop_before_any_node(project: Path, case: str) -> None:
+    value, message = BAD_PARAMETERS[case]
+    found = run(project, "--pipeline=mitune", f"--params={value}")
+    assert found.returncode != 0
+    assert message in found.stderr + found.stdout
+    assert "Running node" not in found.stderr + found.stdout
+
+
+def test_a_truncated_model_stops_before_any_node(project: Path, finished) -> None:
+    weights = project / "data/06_models/miniature-sd/unet/diffusion_pytorch_model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:5000])
+    try:
+        found = run(project, "--pipeline=mitune")
+    finally:
+        weights.write_bytes(whole)
+    assert found.returncode != 0 and "Running node" not in found.stderr
+    lines = [x for x in found.stderr.splitlines() if "truncated" in x]
+    assert len(lines) == 1 and "unet" in lines[0]
+    assert "Traceback" not in found.stderr
