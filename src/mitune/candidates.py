@@ -108,6 +108,20 @@ def shard_key(source: Source, settings: Generation, prompt: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def shard_keys(source: Source, settings: Generation, prompts: pd.DataFrame) -> dict[str, str]:
+    """The key of every prompt's shard, by prompt id."""
+    texts = dict(zip(prompts["prompt_id"], prompts["prompt"], strict=True))
+    return {name: shard_key(source, settings, text) for name, text in texts.items()}
+
+
+def scores_in(table: pd.DataFrame) -> pd.DataFrame:
+    """A candidates table without latents and increments."""
+    kept = [c for c in map(str, table) if c != "latent" and not c.endswith("_increments")]
+    found = table[kept].copy()
+    found.attrs = {}
+    return found
+
+
 def seed_of(source: Source, settings: Generation, prompt_id: str, image_index: int) -> int:
     """Seed of one image."""
     return image_seed(settings.seed, source.name, prompt_id, image_index)
@@ -129,7 +143,7 @@ def generate(
     `backbone` must already carry the adapter of `source`.
     """
     finished = finished or {}
-    keys = {row.prompt_id: shard_key(source, settings, row.prompt) for row in prompts.itertuples()}
+    keys = shard_keys(source, settings, prompts)
     todo = prompts[[finished.get(i) != keys[i] for i in prompts["prompt_id"]]]
     if todo.empty:
         return

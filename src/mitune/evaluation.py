@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mitune.backbones import Backbone
-from mitune.candidates import latents_of
+from mitune.candidates import latents_of, scores_in
 from mitune.metrics import Scorer
 from mitune.ranking import Interval, prompt_bootstrap
 
@@ -24,9 +24,7 @@ def measure(
     The table keeps prompt_id, category, prompt, image_index, seed and the estimates of MI.
     """
     pictures = backbone.decode(latents_of(candidates, candidates.attrs["latent_shape"]))
-    kept = [c for c in candidates if c != "latent" and not c.endswith("_increments")]
-    table = candidates[kept].copy()
-    table.attrs = {}
+    table = scores_in(candidates)
     for name, scorer in scorers.items():
         table[name] = scorer(pictures, list(candidates["prompt"]))
     return table, pictures

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,7 +14,7 @@ _COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#
 _LABELS = {"path": "path score", "forward": "forward score", "information": "information"}
 
 
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list]:
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(1, columns, squeeze=False)[0]
     for axis in axes:
@@ -83,7 +84,8 @@ def by_rank(measurements: pd.DataFrame, estimates: Sequence[str], metric: str) -
     axes[0].legend(frameon=False)
     best = estimates[-1]
     relative = measurements[best] - measurements.groupby("prompt_id")[best].transform("mean")
-    bins = np.linspace(*np.quantile(relative, [0.005, 0.995]), 40)
+    low, high = np.quantile(relative.to_numpy(), [0.005, 0.995])
+    bins = np.linspace(float(low), float(high), 40).tolist()
     for label, rows, colour in (
         (f"{metric} > 0.5", measurements[metric] > 0.5, _COLOURS[2]),
         (f"{metric} ≤ 0.5", measurements[metric] <= 0.5, _COLOURS[3]),

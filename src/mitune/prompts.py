@@ -44,8 +44,8 @@ def read_prompt_file(path: Path) -> list[PromptLine]:
     except FileNotFoundError:
         raise PromptError(f"{path}: not found; create it, or correct prompts.categories") from None
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise PromptError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
+        bad = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise PromptError(f"{path}:{bad}: not UTF-8; save the file as UTF-8") from None
     if not text.strip():
         raise PromptError(f"{path}: no prompts; put one on each line")
     seen: dict[str, int] = {}

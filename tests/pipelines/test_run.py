@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
+from diffusers import DiffusionPipeline
 
 from tests.conftest import ROOT
 
@@ -97,15 +99,27 @@ def test_a_stage_runs_alone_and_generates_nothing_twice(project: Path, finished)
 
 @pytest.mark.slow
 def test_the_scorer_study_runs(project: Path, finished) -> None:
-    found = run(
-        project,
-        "--pipeline=agreement",
-        "--params=study.generate.images_per_prompt=3,study.generate.steps=2",
-    )
+    found = run(project, "--pipeline=agreement")
     assert found.returncode == 0, found.stderr[-3000:]
     table = pd.read_csv(_reporting(project) / "study/comparison.csv")
     assert {"path", "forward", "information"} == set(table["estimator"])
     assert set(table["metric"]) == {"judge", "clip"}
+
+
+@pytest.mark.slow
+def test_the_miniature_can_be_trained_from_nothing(project: Path) -> None:
+    """All stages of the recipe, too short to learn; the folder it leaves is one diffusers loads."""
+    found = run(project, "--pipeline=pretrain")
+    assert found.returncode == 0, found.stderr[-3000:]
+    shipped = project / "data/smoke/06_models"
+    pipeline = DiffusionPipeline.from_pretrained(
+        shipped / "miniature-sd", torch_dtype=torch.float32
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    assert pipeline("a red star", num_inference_steps=2).images[0].size == (64, 64)
+    assert pipeline.scheduler.config.clip_sample is False
+    card = (shipped / "miniature-sd/README.md").read_text()
+    assert "| numeracy |" in card and (shipped / "miniature-sd/samples.png").exists()
 
 
 BAD_PROMPTS = {

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mitune.backbones.base import ModelError, ModelRef
 from mitune.denoiser import Condition
 from mitune.noise import DiscretePath, coefficients
-from mitune.prediction import Prediction
+from mitune.prediction import Prediction, PredictionKind
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class UNetDenoiser:
 
     unet: nn.Module
     path: DiscretePath
-    kind: str
+    kind: PredictionKind
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         """One evaluation at `z_t` (B, C, h, w), `t` (B,)."""

@@ -143,7 +143,7 @@ class TrackingHooks:
         self, run: str | None, namespace: str, round_: int, table: pd.DataFrame
     ) -> None:
         scores = table.drop(columns=["image_index", "seed"]).select_dtypes("number")
-        for metric in scores:
+        for metric in map(str, scores):
             mean = float(table.groupby("prompt_id")[metric].mean().mean())
             self._client.log_metric(run, metric, mean)
             if namespace == "base" or round_:

@@ -19,7 +19,7 @@ from mitune.miniature.prompts import draw_prompts
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import CATEGORIES
 
-_PROMPTS, _IMAGES, _STEPS, _GUIDANCE = 16, 4, 25, 2.0
+_IMAGES, _STEPS, _GUIDANCE = 4, 25, 2.0
 
 
 def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
     scores: dict[str, float] = {}
     rows = []
     for category in CATEGORIES:
-        prompts = draw_prompts(category, "tuning")[:_PROMPTS]
+        prompts = draw_prompts(category, "tuning")[: recipe.card_prompts]
         images = _generate(pipeline, prompts)
         repeated = [prompt for prompt in prompts for _ in range(_IMAGES)]
         scores[category] = float(np.mean([j.score for j in judge(images, repeated)]))
@@ -97,7 +97,8 @@ def _text(card: dict[str, Any]) -> str:
         "",
         "![samples](samples.png)",
         "",
-        f"Judge score on tuning prompts ({_PROMPTS} prompts x {_IMAGES} images a category,",
+        f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES}",
+        "images a category,",
         f"{_STEPS} DDPM steps, guidance {_GUIDANCE}), and on rendered scenes after the autoencoder",
         "alone (the ceiling):",
         "",

@@ -64,11 +64,13 @@ class PretrainRecipe(BaseModel):
         steps=10_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
     )
     scenes: PositiveInt = 60_000
+    judge_scenes: PositiveInt = 16_384
     empty_captions: float = Field(default=0.1, ge=0, le=1)
     min_snr_gamma: float = 5.0
     ema_decay: float = 0.999
     caption_noise: CaptionNoise = CaptionNoise()
     kl_weight: float = 1e-6
+    card_prompts: PositiveInt = 16
 
 
 def draw_scenes(count: int, seed: int) -> tuple[list[Description], list[Scene]]:
@@ -165,7 +167,7 @@ def train_judge(
     `folder/judge_refinement.safetensors`.
     """
     torch.manual_seed(recipe.seed)
-    detector = Detector().to(accelerator.device, memory_format=torch.channels_last)
+    detector = Detector().to(accelerator.device)
     cycles = {"judge": (recipe.judge, 0.0), "judge_refinement": (recipe.judge_refinement, 0.5)}
     for stage, (settings, contacts) in cycles.items():
         finished = folder / f"{stage}.safetensors"
@@ -192,10 +194,11 @@ def _detection_loss(
 ) -> Loss:
     device = next(detector.parameters()).device
     rng = _rng(recipe, stage, -1 % 2**32)
-    scenes = [_any_scene(rng, contacts) for _ in range(16_384)]
+    scenes = [_any_scene(rng, contacts) for _ in range(recipe.judge_scenes)]
     clean = torch.from_numpy(render_all(scenes)).permute(0, 3, 1, 2)
-    rounded = _round_trip(AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:8192])
-    pixels = torch.cat([rounded, clean[8192:]])
+    half = len(scenes) // 2
+    rounded = _round_trip(AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:half])
+    pixels = torch.cat([rounded, clean[half:]])
     labels = [targets(scene) for scene in scenes]
     truth = torch.from_numpy(np.stack([t for t, _ in labels]))
     counts = torch.from_numpy(np.stack([c for _, c in labels]))
@@ -314,7 +317,8 @@ def train_denoiser(
     modules = {"unet": unet, "text_encoder": text_encoder}
     checkpoint = _checkpoint(recipe, "denoiser", folder)
     yield from fit(modules, loss, recipe.denoiser, accelerator, checkpoint, recipe.ema_decay)
-    save_pipeline(folder, unet, text_encoder, tokenizer)
+    if accelerator.is_main_process:
+        save_pipeline(folder, unet, text_encoder, tokenizer)
 
 
 def _denoising_loss(

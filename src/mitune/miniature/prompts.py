@@ -18,7 +18,7 @@ _ATTEMPTS = 30_000
 def combination(description: Description) -> str:
     """Which attributes go together how, whatever the wording and the order of phrases."""
     phrases, relation = description.phrases, description.relation
-    if relation in INVERSE and relation > INVERSE[relation]:
+    if relation is not None and relation > INVERSE.get(relation, relation):
         phrases, relation = phrases[::-1], INVERSE[relation]
     names = [str(phrase) for phrase in phrases]
     ordered = names if relation in INVERSE or relation == "inside" else sorted(names)

@@ -255,7 +255,7 @@ def _decide(description: Description, rng: np.random.Generator) -> list[Thing]:
 def _place(
     things: list[Thing], relation: str | None, rng: np.random.Generator
 ) -> tuple[Thing, ...] | None:
-    if relation in _CONTACT_LAYOUTS:
+    if relation is not None and relation in _CONTACT_LAYOUTS:
         return _CONTACT_LAYOUTS[relation](things[0], things[1], rng)
     for _ in range(30):
         placed: list[Thing] = []

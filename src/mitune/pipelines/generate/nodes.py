@@ -8,7 +8,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.candidates import Generation, Source, generate, shard_key
+from mitune.candidates import Generation, Source, generate, scores_in, shard_keys
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
 from mitune.pipelines.models import opened
@@ -30,10 +30,8 @@ def generate_candidates(
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per prompt that is not finished yet."""
     source = source_of(model, adapter)
-    done = sum(
-        finished.get(row.prompt_id) == shard_key(source, settings, row.prompt)
-        for row in prompts.itertuples()
-    )
+    keys = shard_keys(source, settings, prompts)
+    done = sum(finished.get(prompt_id) == key for prompt_id, key in keys.items())
     with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
         if done == len(prompts):
             return
@@ -55,13 +53,11 @@ def collect_scores(
     """Scores of all candidates of these prompts, and of no others."""
     source = source_of(model, adapter)
     tables = []
-    for row in prompts.itertuples():
-        table = candidates[row.prompt_id]
-        if table.attrs["key"] != shard_key(source, settings, row.prompt):
+    for prompt_id, key in shard_keys(source, settings, prompts).items():
+        table = candidates[prompt_id]
+        if table.attrs["key"] != key:
             raise UserError(
-                f"candidates of {row.prompt!r} were made with other settings; rerun generate"
+                f"candidates of {table['prompt'][0]!r} are of other settings; rerun generate"
             )
-        kept = [c for c in table if c != "latent" and not c.endswith("_increments")]
-        tables.append(table[kept])
-        table.attrs = {}
+        tables.append(scores_in(table))
     return pd.concat(tables, ignore_index=True)

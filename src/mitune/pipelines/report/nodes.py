@@ -13,6 +13,7 @@ from mitune import evaluation as library
 from mitune import figures
 from mitune.backbones import ModelRef
 from mitune.candidates import Generation
+from mitune.composition import RandomK
 from mitune.finetuning import Finetuning
 from mitune.pipelines.parameters import Compose, Metrics
 from mitune.pipelines.report.page import render_page
@@ -80,12 +81,15 @@ def page_facts(
     """What happened, in words and numbers."""
     count, images = len(prompts), settings.images_per_prompt
     evaluations = 2 * settings.steps + settings.scoring.evaluations_per_image
-    selection = choice.selection.model_dump()
+    selection = choice.selection
+    rule = selection.kind.replace("_", " ")
+    score = "" if isinstance(selection, RandomK) else f" by {selection.score} score"
     return {
         "title": f"{Path(model.path).name}, aligned by its own mutual information",
         "lead": (
             f"For each of {count} prompts the model made {images} images, estimated how much each "
-            f"one says about its prompt, and was fine-tuned on the chosen ones ({selection})."
+            f"one says about its prompt, and was fine-tuned on the chosen ones "
+            f"({rule}{score}, k = {selection.k})."
         ),
         "reward_note": (
             "No metric was used to choose or to train: they only measure. The miniature world is a "
