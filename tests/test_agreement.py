@@ -36,10 +36,11 @@ def test_agreement_is_within_prompts() -> None:
 
 def test_a_constant_metric_counts_as_no_agreement_and_is_reported() -> None:
     measurements = _measurements(prompts=4)
+    measurements["judge"] = (measurements["image_index"] < 4).astype(float)
     measurements.loc[measurements["prompt_id"] == "p0", "judge"] = 0.0
     row = agreement(measurements, ["right"], ["judge"], np.random.default_rng(0)).iloc[0]
     assert row["undefined"] == 1 and row["auc_prompts"] == 3
-    assert row["tau"] == pytest.approx(row["tau_defined"] * 3 / 4)
+    assert row["tau"] == pytest.approx(row["tau_defined"] * 3 / 4) and row["tau"] != 0
 
 
 def test_replay_sums_what_is_inside_the_window() -> None:

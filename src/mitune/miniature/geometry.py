@@ -72,7 +72,10 @@ def unit_distance(shape: str) -> Array:
 
 
 def signed_distance(thing: Placed, size: int) -> Array:
-    """Distance of every pixel centre to the outline, shape (size, size)."""
+    """Distance of every pixel centre to the outline, shape (size, size).
+
+    Further than four radii from the centre it saturates: nothing here looks that far.
+    """
     pixel = np.arange(size, dtype=np.float32) + 0.5
     scale = (_CELLS - 1) / (2 * _REACH)
 

@@ -64,7 +64,8 @@ INVERSE = MappingProxyType(
 )
 MAX_COUNT = 4
 
-_APART = 3.0  # clearance between things that the prompt does not put in contact
+# Clearance of radii where the prompt puts nothing in contact; tips of stars reach a little further.
+_APART = 3.0
 _OUTER_RADIUS = (16.5, 19.0)  # what something is inside of must leave room around it
 _OUTER_SHAPES = ("circle", "square")
 _MARGIN = 1.5
