@@ -15,7 +15,7 @@ from mitune.prompts import PromptError, read_split
 def ingest(
     folder: Path, model: ModelRef, settings: Prompts
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Train, tuning and test prompts as tables; they must not share a prompt."""
+    """Train, tuning and evaluation prompts as tables; the three files must not share a prompt."""
     tables = [
         read_split(folder, settings.categories, split, count, settings.seed)
         for split, count in (
@@ -27,7 +27,8 @@ def ingest(
     every = pd.concat(tables)
     _check_disjoint(every)
     _check_length(every, model)
-    return tables[0], tables[1], tables[2]
+    train, tuning, test = tables
+    return train, tuning, tuning if settings.evaluate_on == "tuning" else test
 
 
 def _check_disjoint(every: pd.DataFrame) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 
 class Prompts(BaseModel):
-    """Categories name the files `{category}_{split}.txt`; 0 per category takes all of a file."""
+    """Categories name the files `{category}_{split}.txt`; 0 per category takes all of a file.
+
+    `evaluate_on`: models are compared on `test` prompts; choose settings on `tuning`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -14,4 +19,5 @@ class Prompts(BaseModel):
     train_per_category: NonNegativeInt = 0
     tuning_per_category: NonNegativeInt = 0
     test_per_category: NonNegativeInt = 0
+    evaluate_on: Literal["test", "tuning"] = "test"
     seed: NonNegativeInt = 0
