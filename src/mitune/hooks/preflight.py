@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import click
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
+from kedro.validation.exceptions import ParameterValidationError
 
 from mitune.errors import UserError
 
@@ -16,6 +18,14 @@ _CHOICE = "params:compose"
 
 class PreflightHooks:
     """Checks run only for what the requested nodes use."""
+
+    @hook_impl(trylast=True)
+    def after_context_created(self, context: Any) -> None:
+        """Refuse misspelt names and wrong values: one line per field."""
+        try:
+            context.params  # noqa: B018  (reading them validates them)
+        except ParameterValidationError as error:
+            raise click.ClickException(_fields(error)) from None
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -47,3 +57,22 @@ class PreflightHooks:
 
 def _one_line(error: Any) -> str:
     return " ".join(str(error).split())
+
+
+def _fields(error: ParameterValidationError) -> str:
+    """`finetune: lerning_rate: Extra inputs are not permitted`, one line for each."""
+    found, block, field = [], "", ""
+    for line in str(error).splitlines():
+        named = re.match(r"- Parameter '(.+?)': (.*)", line)
+        if named:
+            block = named.group(1)
+            if "validation error" not in named.group(2):
+                found.append(f"{block}: {named.group(2)}")
+        elif line.startswith("    "):
+            continue  # a link to the documentation of pydantic
+        elif line.startswith("  "):
+            reason = line.strip().split(" [type=")[0]
+            found.append(f"parameters, {block}.{field}: {reason}")
+        else:
+            field = line.strip()
+    return "\n".join(found) or _one_line(error)
