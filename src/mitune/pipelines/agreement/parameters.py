@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from mitune.candidates import Generation
 
-
-class Study(BaseModel):
-    """Windows of log-SNR and numbers of draws, all replayed from one set of increments."""
+class Replay(BaseModel):
+    """Windows of log-SNR and numbers of increments, all replayed from one set of candidates."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    generate: Generation
     windows: tuple[tuple[float, float], ...]
-    draws: tuple[int, ...]
+    increments: tuple[int, ...]

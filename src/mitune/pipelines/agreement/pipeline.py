@@ -1,62 +1,38 @@
-"""Pipeline `agreement`: `kedro run --pipeline=agreement` after `prompts`."""
+"""Pipeline `agreement`: stages `generate` and `rank` on the tuning prompts, and a comparison."""
 
 from kedro.pipeline import Node, Pipeline
 
-from mitune.pipelines.agreement.nodes import collect_tuning, compare, generate_tuning
+from mitune.pipelines.agreement.nodes import compare
+from mitune.pipelines.generate.pipeline import create_pipeline as generate_stage
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
-from mitune.pipelines.rank.nodes import analyse, measure_candidates
+from mitune.pipelines.rank.pipeline import create_pipeline as rank_stage
 
 
 def create_pipeline() -> Pipeline:
     """tuning_prompts -> study.comparison."""
-    study = Pipeline(
+    comparison = Pipeline(
         [
             Node(
-                generate_tuning,
-                inputs=[
-                    "tuning_prompts",
-                    "base_model",
-                    "base_adapter",
-                    "finished_shards",
-                    "params:study",
-                    "params:resources",
-                ],
-                outputs="candidates",
-                name="generate_candidates",
-            ),
-            Node(
-                collect_tuning,
-                inputs=[
-                    "candidates",
-                    "tuning_prompts",
-                    "base_model",
-                    "base_adapter",
-                    "params:study",
-                ],
-                outputs="scores",
-                name="collect_scores",
-            ),
-            Node(
-                measure_candidates,
-                inputs=["candidates", "scores", "base_model", "params:metrics", "params:resources"],
-                outputs=["measurements", "contact_sheet"],
-                name="measure_candidates",
-            ),
-            Node(
-                analyse,
-                inputs=["measurements", "params:metrics"],
-                outputs=["agreement", "agreement_figure", "rank_figure"],
-                name="analyse",
-            ),
-            Node(
                 compare,
-                inputs=["candidates", "measurements", "params:study", "params:metrics"],
+                inputs=["candidates", "measurements", "params:study.replay", "params:metrics"],
                 outputs="comparison",
                 name="compare",
-            ),
-        ],
+            )
+        ]
+    )
+    study = Pipeline(
+        generate_stage() + rank_stage() + comparison,
         namespace="study",
-        inputs={"tuning_prompts", "base_model", "base_adapter"},
-        parameters={"params:study", "params:metrics", "params:resources"},
+        inputs={
+            "prompts": "tuning_prompts",
+            "base_model": "base_model",
+            "adapter_in": "base_adapter",
+        },
+        parameters={
+            "params:generate": "params:study.generate",
+            "params:study.replay": "params:study.replay",
+            "params:metrics": "params:metrics",
+            "params:resources": "params:resources",
+        },
     )
     return prompts() + study
