@@ -173,6 +173,7 @@ def test_bad_parameters_stop_before_any_node(project: Path, case: str) -> None:
     assert found.returncode != 0
     assert message in found.stderr + found.stdout
     assert "Running node" not in found.stderr + found.stdout
+    assert "Traceback" not in found.stderr
 
 
 def test_a_truncated_model_stops_before_any_node(project: Path, finished) -> None:

@@ -72,7 +72,9 @@ def _fields(error: ParameterValidationError) -> str:
             continue  # a link to the documentation of pydantic
         elif line.startswith("  "):
             reason = line.strip().split(" [type=")[0]
-            found.append(f"parameters, {block}.{field}: {reason}")
+            given = re.search(r"input_value=([^{].*), input_type=", line)
+            got = f", not {given.group(1)}" if given else ""
+            found.append(f"parameters, {block}.{field}: {reason}{got}")
         else:
             field = line.strip()
     return "\n".join(found) or _one_line(error)

@@ -20,6 +20,8 @@ from mitune.miniature.scene import CANVAS, COLOURS, SHAPES, SIZES, TEXTURES, Sce
 STRIDE = 4
 GRID = CANVAS // STRIDE
 _RADIUS_UNIT = 10.0
+# The network is under-confident on clean pictures: half the temperature makes verdicts decisive.
+_TEMPERATURE = 0.5
 _PARTS = {"heat": 1, "offset": 2, "radius": 1, "shape": 5, "colour": 8, "texture": 4}
 _WIDTH = sum(_PARTS.values())
 
@@ -171,9 +173,9 @@ def detect(detector: Detector, pixels: Tensor, threshold: float = 0.3) -> list[l
                 (column + float(offset[0])) * STRIDE,
                 (row + float(offset[1])) * STRIDE,
                 max(float(radius[0]) * _RADIUS_UNIT, 1.0),
-                tuple(shape.softmax(0).tolist()),
-                tuple(colour.softmax(0).tolist()),
-                tuple(texture.softmax(0).tolist()),
+                tuple((shape / _TEMPERATURE).softmax(0).tolist()),
+                tuple((colour / _TEMPERATURE).softmax(0).tolist()),
+                tuple((texture / _TEMPERATURE).softmax(0).tolist()),
             )
         )
     return [_without_doubles(things) for things in found]

@@ -23,7 +23,7 @@ from mitune.miniature.scene import COLOURS, SHAPES, TEXTURES, Description, NounP
 
 _SIZE_SPLIT, _SIZE_SLOPE = 10.9, 0.25  # pixels
 _CONTACT = 2.5  # widest gap that still reads as touching, pixels
-_OVERLAP = 12  # fewest shared pixels that read as occlusion
+_OVERLAP = 3  # fewest shared pixels that read as occlusion
 _NOBODY = Detection(0.0, -1e3, -1e3, 1.0, (0.0,) * 5, (0.0,) * 8, (0.0,) * 4)
 
 
@@ -108,7 +108,7 @@ def judge_things(
 
 def _match(thing: Detection, phrase: NounPhrase) -> float:
     """Probability that a thing is there and has every claimed attribute."""
-    value = thing.confidence if thing.confidence < 0.5 else 1.0
+    value = float(thing.confidence > 0)  # what was found is there: the detector has a threshold
     if phrase.shape:
         value *= thing.shapes[SHAPES.index(phrase.shape)]
     if phrase.colour:
@@ -148,7 +148,7 @@ def _inside(a: Detection, b: Detection, image: NDArray[np.uint8]) -> bool:
 def _in_front(a: Detection, b: Detection, image: NDArray[np.uint8]) -> bool:
     """Where both outlines overlap, the pixels have the colour of `a`."""
     size = len(image)
-    shared = (signed_distance(a, size) < -1) & (signed_distance(b, size) < -1)
+    shared = (signed_distance(a, size) < 0) & (signed_distance(b, size) < 0)
     if shared.sum() < _OVERLAP:
         return False
     pixels = image[shared].astype(np.float32)

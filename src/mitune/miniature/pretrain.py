@@ -60,6 +60,9 @@ class PretrainRecipe(BaseModel):
     judge_refinement: Optimisation = Optimisation(
         steps=1300, batch_size=96, learning_rate=1.5e-3, schedule="cosine", warmup_steps=50
     )
+    judge_contacts: Optimisation = Optimisation(
+        steps=800, batch_size=96, learning_rate=1e-3, schedule="cosine", warmup_steps=20
+    )
     denoiser: Optimisation = Optimisation(
         steps=10_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
     )
@@ -163,12 +166,16 @@ def train_judge(
 ) -> Iterator[TrainingStep]:
     """The judge's detector: half on rendered scenes, half on scenes through the autoencoder.
 
-    Two cosine cycles, the second with more things that overlap. Saves
-    `folder/judge_refinement.safetensors`.
+    Three cosine cycles, with more and more things that overlap. Saves
+    `folder/judge_contacts.safetensors`.
     """
     torch.manual_seed(recipe.seed)
     detector = Detector().to(accelerator.device)
-    cycles = {"judge": (recipe.judge, 0.0), "judge_refinement": (recipe.judge_refinement, 0.5)}
+    cycles = {
+        "judge": (recipe.judge, 0.0),
+        "judge_refinement": (recipe.judge_refinement, 0.5),
+        "judge_contacts": (recipe.judge_contacts, 0.7),
+    }
     for stage, (settings, contacts) in cycles.items():
         finished = folder / f"{stage}.safetensors"
         if not finished.exists():

@@ -61,6 +61,6 @@ def ship(
         shutil.copytree(source, shipped / name, dirs_exist_ok=True)
     (shipped / "miniature-judge").mkdir(exist_ok=True)
     shutil.copy(
-        folder / "judge_refinement.safetensors", shipped / "miniature-judge" / "judge.safetensors"
+        folder / "judge_contacts.safetensors", shipped / "miniature-judge" / "judge.safetensors"
     )
     return card.write_card(shipped, recipe)
