@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from mitune.miniature.audit import audit
@@ -13,18 +14,24 @@ def judge() -> Judge:
     return Judge.load(SHIPPED / "miniature-judge" / "judge.safetensors")
 
 
+@pytest.fixture(scope="module")
+def audited(judge: Judge) -> pd.DataFrame:
+    """300 pictures a category, one claim broken in half of them."""
+    return audit(judge, per_category=300, seed=11)
+
+
 @pytest.mark.parametrize("category", CATEGORIES)
-def test_judge_is_right_on_rendered_scenes_and_on_broken_ones(judge: Judge, category: str) -> None:
-    table = audit(judge, per_category=250, seed=11)
-    rows = table[table["category"] == category]
+def test_judge_is_right_on_rendered_scenes_and_on_broken_ones(
+    audited: pd.DataFrame, category: str
+) -> None:
+    rows = audited[audited["category"] == category]
     wrong = rows[~rows["right"]]
     assert rows["right"].mean() >= 0.99, wrong[["prompt", "broken", "score"]].to_string()
 
 
-def test_every_way_to_break_a_claim_is_seen(judge: Judge) -> None:
-    table = audit(judge, per_category=250, seed=12)
-    by_way = table.groupby("broken")["right"].mean()
-    assert set(by_way.index) >= {
+def test_every_way_to_break_a_claim_is_seen(audited: pd.DataFrame) -> None:
+    by_way = audited.groupby("broken")["right"].agg(["mean", "size"])
+    assert set(by_way.index) == {
         "nothing",
         "wrong colour",
         "swapped colours",
@@ -35,7 +42,8 @@ def test_every_way_to_break_a_claim_is_seen(judge: Judge) -> None:
         "wrong relation",
         "not in contact",
     }
-    assert (by_way >= 0.97).all(), by_way.to_string()
+    assert (by_way["size"] >= 20).all()
+    assert (by_way["mean"] >= 0.98).all(), by_way.to_string()
 
 
 def test_scores_do_not_depend_on_the_batch(judge: Judge) -> None:

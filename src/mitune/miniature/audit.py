@@ -10,23 +10,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mitune.miniature.caption import write
+from mitune.miniature.geometry import signed_distance
 from mitune.miniature.judge import Judge
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import (
+    CANVAS,
     CATEGORIES,
     COLOURS,
     CONTACT,
+    DEPTH,
     INVERSE,
     MAX_COUNT,
     SHAPES,
     TEXTURES,
     Description,
     NounPhrase,
+    Scene,
+    Thing,
     sample_description,
     sample_scene,
 )
 
 Images = NDArray[np.uint8]
+_VISIBLE = 10  # pixels
 
 
 def break_claim(description: Description, rng: np.random.Generator) -> tuple[str, Description]:
@@ -53,13 +59,26 @@ def audit(
             claimed = sample_description(category, rng)
             broken, shown = ("nothing", claimed) if index % 2 == 0 else break_claim(claimed, rng)
             rows.append({"category": category, "broken": broken, "prompt": write(claimed, rng)})
-            scenes.append(sample_scene(shown, rng))
+            scenes.append(_clear_scene(shown, rng))
     images = render_all(scenes)
     table = pd.DataFrame(rows)
     verdicts = judge(through(images) if through else images, list(table["prompt"]))
     table["score"] = [verdict.score for verdict in verdicts]
     table["right"] = (table["score"] > 0.5) == (table["broken"] == "nothing")
     return table
+
+
+def _clear_scene(description: Description, rng: np.random.Generator) -> Scene:
+    """A scene that does show its relation: about 1 % of depth scenes overlap too little to see."""
+    while True:
+        scene = sample_scene(description, rng)
+        if description.relation not in DEPTH or _overlap(*scene.things) >= _VISIBLE:
+            return scene
+
+
+def _overlap(a: Thing, b: Thing) -> int:
+    """Pixels that both things cover."""
+    return int(((signed_distance(a, CANVAS) < 0) & (signed_distance(b, CANVAS) < 0)).sum())
 
 
 def _ways(description: Description) -> list[str]:

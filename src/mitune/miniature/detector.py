@@ -158,8 +158,11 @@ def detection_loss(maps: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def detect(detector: Detector, pixels: Tensor, threshold: float = 0.3) -> list[list[Detection]]:
-    """Things in each picture, most confident first. `pixels` (N, 3, 64, 64) in [-1, 1]."""
-    maps = detector(pixels).float().cpu()
+    """Things in each picture, most confident first. `pixels` (N, 3, 64, 64) in [-1, 1].
+
+    The picture and its mirror image are read and averaged: everything in this world is symmetric.
+    """
+    maps = (detector(pixels) + _mirrored(detector(pixels.flip(-1)))).float().cpu() / 2
     heat = maps[:, :, 0].sigmoid()
     peaks = (heat == F.max_pool2d(heat, 3, 1, 1)) & (heat > threshold)
     found: list[list[Detection]] = [[] for _ in range(len(pixels))]
@@ -179,6 +182,13 @@ def detect(detector: Detector, pixels: Tensor, threshold: float = 0.3) -> list[l
             )
         )
     return [_without_doubles(things) for things in found]
+
+
+def _mirrored(maps: Tensor) -> Tensor:
+    """Maps of a mirrored picture as those of the picture: u becomes GRID - u."""
+    flipped = maps.flip(-1)
+    flipped[:, :, 1] = 1 - flipped[:, :, 1]
+    return flipped
 
 
 def _without_doubles(things: list[Detection]) -> list[Detection]:

@@ -23,6 +23,7 @@ from mitune.miniature.scene import COLOURS, SHAPES, TEXTURES, Description, NounP
 
 _SIZE_SPLIT, _SIZE_SLOPE = 10.9, 0.25  # pixels
 _CONTACT = 2.5  # widest gap that still reads as touching, pixels
+_NEAR_COLOUR = 100.0  # distance in RGB
 _OVERLAP = 3  # fewest shared pixels that read as occlusion
 _NOBODY = Detection(0.0, -1e3, -1e3, 1.0, (0.0,) * 5, (0.0,) * 8, (0.0,) * 4)
 
@@ -146,7 +147,7 @@ def _inside(a: Detection, b: Detection, image: NDArray[np.uint8]) -> bool:
 
 
 def _in_front(a: Detection, b: Detection, image: NDArray[np.uint8]) -> bool:
-    """Where both outlines overlap, the pixels have the colour of `a`."""
+    """Where both outlines overlap, pixels of either colour mostly have that of `a`."""
     size = len(image)
     shared = (signed_distance(a, size) < 0) & (signed_distance(b, size) < 0)
     if shared.sum() < _OVERLAP:
@@ -154,7 +155,9 @@ def _in_front(a: Detection, b: Detection, image: NDArray[np.uint8]) -> bool:
     pixels = image[shared].astype(np.float32)
     to_a = np.linalg.norm(pixels - np.array(COLOURS[a.colour], np.float32), axis=1)
     to_b = np.linalg.norm(pixels - np.array(COLOURS[b.colour], np.float32), axis=1)
-    return bool((to_a < to_b).mean() > 0.5)
+    # Pixels of a pattern's second colour say nothing.
+    told = np.minimum(to_a, to_b) < _NEAR_COLOUR
+    return bool(told.any() and (to_a < to_b)[told].mean() > 0.5)
 
 
 _RELATION_TESTS = {
