@@ -16,7 +16,11 @@ from mitune.miniature.judge import Judge
 
 
 class JudgeScore(BaseModel):
-    """Score in [0, 1], for the miniature world only; detector weights at `path`."""
+    """Score in [0, 1], for the miniature world only; detector weights at `path`.
+
+    Rounded to two decimals: whether a picture is wrong by 1e-3 or by 1e-30 is no difference, and
+    a rank statistic would take it for one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,6 +44,6 @@ class JudgeScore(BaseModel):
             ) from None
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
-            return np.array([j.score for j in judge(images, prompts)])
+            return np.array([round(j.score, 2) for j in judge(images, prompts)])
 
         return score

@@ -19,7 +19,7 @@ from mitune.miniature.pretrain import PretrainRecipe, from_pixels, to_pixels
 from mitune.miniature.prompts import draw_prompts
 from mitune.miniature.scene import CATEGORIES
 
-_IMAGES, _STEPS, _GUIDANCE = 4, 25, 2.0
+_IMAGES, _STEPS, _GUIDANCE = 4, 20, 3.0
 _AUDITED = 200
 
 
@@ -72,8 +72,8 @@ def _generate(pipeline: DiffusionPipeline, prompts: list[str]) -> NDArray[np.uin
 
 
 def _accuracy(table: pd.DataFrame) -> dict[str, float]:
-    found: dict[str, float] = table.groupby("category")["right"].mean().to_dict()
-    return found
+    means = table.groupby("category")["right"].mean()
+    return {str(category): float(mean) for category, mean in means.items()}
 
 
 @torch.inference_mode()
