@@ -43,6 +43,13 @@ def test_a_constant_metric_counts_as_no_agreement_and_is_reported() -> None:
     assert row["tau"] == pytest.approx(row["tau_defined"] * 3 / 4) and row["tau"] != 0
 
 
+def test_a_metric_that_is_constant_everywhere_has_no_auc() -> None:
+    measurements = _measurements(prompts=4).assign(judge=0.0)
+    row = agreement(measurements, ["right"], ["judge"], np.random.default_rng(0)).iloc[0]
+    assert np.isnan(row["auc"]) and row["auc_prompts"] == 0 and row["undefined"] == 4
+    assert row["tau"] == 0.0
+
+
 def test_replay_sums_what_is_inside_the_window() -> None:
     increments = np.arange(12.0).reshape(2, 6)
     shard = pd.DataFrame(

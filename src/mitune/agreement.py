@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mitune.ranking import auc, kendall_tau, prompt_bootstrap, representative_tau, summarise_tau
+from mitune.ranking import (
+    Interval,
+    auc,
+    kendall_tau,
+    prompt_bootstrap,
+    representative_tau,
+    summarise_tau,
+)
 
 
 def agreement(
@@ -35,7 +42,7 @@ def agreement(
             summary, three = summarise_tau(taus), summarise_tau(threes)
             tau = prompt_bootstrap(taus.fillna(0.0), rng)
             tau3 = prompt_bootstrap(threes.fillna(0.0), rng)
-            area = prompt_bootstrap(auc(measurements, estimate, metric).dropna(), rng)
+            area = _area(auc(measurements, estimate, metric).dropna(), rng)
             first, last = _ends(measurements, estimate, metric)
             rows.append(
                 {
@@ -61,6 +68,13 @@ def agreement(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _area(areas: pd.Series, rng: np.random.Generator) -> Interval:
+    """Mean AUC over the prompts that have one; not a number if none has."""
+    if areas.empty:
+        return Interval(np.nan, np.nan, np.nan, np.nan, prompts=0)
+    return prompt_bootstrap(areas, rng)
 
 
 def _ends(measurements: pd.DataFrame, estimate: str, metric: str) -> tuple[float, float]:
