@@ -382,5 +382,6 @@ def save_pipeline(
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    pipeline.vae.register_to_config(_name_or_path="")  # no path of this machine in what is shipped
     pipeline.to(torch.float16).save_pretrained(folder / "pipeline")
     pipeline.to(torch.float32)
