@@ -81,6 +81,9 @@ class Generation(BaseModel):
     seed: NonNegativeInt = 0
 
 
+ESTIMATES = tuple(Scoring.model_fields)
+
+
 @dataclass(frozen=True)
 class Source:
     """What makes the images: model, adapter, and the name that separates rounds' seeds."""

@@ -48,11 +48,6 @@ class Detection:
         """Most probable colour."""
         return tuple(COLOURS)[int(np.argmax(self.colours))]
 
-    @property
-    def texture(self) -> str:
-        """Most probable texture."""
-        return TEXTURES[int(np.argmax(self.textures))]
-
 
 class _Residual(nn.Module):
     def __init__(self, width: int, dilation: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from mitune.backbones.base import ModelRef, pipeline_class
-from mitune.candidates import Generation
+from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
 from mitune.pipelines.parameters import Compose, Metrics
@@ -31,7 +31,7 @@ def check_choice(name: str, choice: Compose, settings: Generation) -> None:
     if isinstance(selection, RandomK):
         return
     scoring = settings.scoring
-    made = [n for n in ("path", "forward", "information") if getattr(scoring, n) is not None]
+    made = [name for name in ESTIMATES if getattr(scoring, name) is not None]
     if selection.score not in made:
         raise UserError(
             f"{name}.selection.score is {selection.score!r}, but generate.scoring makes only "

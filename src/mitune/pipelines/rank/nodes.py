@@ -10,13 +10,12 @@ from tqdm import tqdm
 from mitune import figures
 from mitune.agreement import agreement
 from mitune.backbones import AdapterRef, ModelRef
+from mitune.candidates import ESTIMATES
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
 from mitune.pipelines.models import opened
 from mitune.pipelines.parameters import Metrics, Resources
 from mitune.ranking import order
-
-ESTIMATES = ("path", "forward", "information")
 
 
 def measure_candidates(
