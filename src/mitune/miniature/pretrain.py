@@ -7,7 +7,7 @@ corrupted anew each time an image is seen.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +65,9 @@ class PretrainRecipe(BaseModel):
     )
     denoiser: Optimisation = Optimisation(
         steps=10_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
+    )
+    denoiser_refinement: Optimisation = Optimisation(
+        steps=15_000, batch_size=64, learning_rate=8e-4, schedule="cosine", warmup_steps=100
     )
     scenes: PositiveInt = 60_000
     judge_scenes: PositiveInt = 16_384
@@ -308,7 +311,9 @@ def load_latents(recipe: PretrainRecipe, folder: Path) -> tuple[list[Description
 def train_denoiser(
     recipe: PretrainRecipe, folder: Path, accelerator: Accelerator
 ) -> Iterator[TrainingStep]:
-    """UNet and text encoder on noisy captions, min-SNR weighted. Saves `folder/pipeline`.
+    """UNet and text encoder on noisy captions, min-SNR weighted, two cosine cycles.
+
+    Saves `folder/pipeline`.
 
     Weighting: Hang et al. 2023, eq. 5 for eps.
     """
@@ -318,12 +323,30 @@ def train_denoiser(
     unet = models.build_unet().to(accelerator.device, memory_format=torch.channels_last)
     noise_scheduler = scheduler()
     descriptions, latents = load_latents(recipe, folder)
-    loss = _denoising_loss(
-        recipe, unet, text_encoder, tokenizer, noise_scheduler, descriptions, latents
-    )
-    modules = {"unet": unet, "text_encoder": text_encoder}
-    checkpoint = _checkpoint(recipe, "denoiser", folder)
-    yield from fit(modules, loss, recipe.denoiser, accelerator, checkpoint, recipe.ema_decay)
+    modules = torch.nn.ModuleDict({"unet": unet, "text_encoder": text_encoder})
+    cycles = {"denoiser": recipe.denoiser, "denoiser_refinement": recipe.denoiser_refinement}
+    for stage, settings in cycles.items():
+        finished = folder / f"{stage}.safetensors"
+        if finished.exists():
+            modules.load_state_dict(load_file(finished))
+            continue
+        loss = _denoising_loss(
+            recipe,
+            unet,
+            text_encoder,
+            tokenizer,
+            noise_scheduler,
+            descriptions,
+            latents,
+            stage,
+            settings,
+        )
+        checkpoint = _checkpoint(recipe, stage, folder)
+        yield from fit(
+            {"denoiser": modules}, loss, settings, accelerator, checkpoint, recipe.ema_decay
+        )
+        if accelerator.is_main_process:
+            save_file({k: v.contiguous() for k, v in modules.state_dict().items()}, finished)
     if accelerator.is_main_process:
         save_pipeline(folder, unet, text_encoder, tokenizer)
 
@@ -336,7 +359,9 @@ def _denoising_loss(
     noise_scheduler: DDPMScheduler,
     descriptions: list[Description],
     latents: Tensor,
-) -> Callable[[int, Tensor], Tensor]:
+    stage: str,
+    settings: Optimisation,
+) -> Loss:
     device = unet.device
 
     def caption(index: int, rng: np.random.Generator) -> str:
@@ -345,9 +370,9 @@ def _denoising_loss(
         return write(corrupt(descriptions[index], recipe.caption_noise, rng), rng)
 
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = _rng(recipe, "denoiser", step)
+        rng = _rng(recipe, stage, step)
         generator = _torch_rng(rng)
-        size = recipe.denoiser.batch_size
+        size = settings.batch_size
         picks = rng.integers(len(descriptions), size=size)
         captions = [caption(int(i), rng) for i in picks]
         clean = latents[torch.from_numpy(picks)].float()
