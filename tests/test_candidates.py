@@ -56,16 +56,44 @@ def test_images_do_not_depend_on_the_batch_or_the_order(
             np.testing.assert_allclose(found[score], expected[score], rtol=2e-3, atol=2e-2)
 
 
+class Kept(dict[str, pd.DataFrame]):
+    """Finished candidates, in memory."""
+
+    def count(self, prompt_id: str, key: str) -> int:
+        table = self.get(prompt_id)
+        return 0 if table is None or table.attrs["key"] != key else len(table)
+
+
 def test_finished_prompts_are_skipped_and_changed_ones_are_not(
     shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
 ) -> None:
-    keys = {i: t.attrs["key"] for i, t in generate(shared_backbone, source, prompts, SETTINGS, 9)}
-    assert list(generate(shared_backbone, source, prompts, SETTINGS, 9, keys)) == []
-    del keys["p1"]
-    again = dict(generate(shared_backbone, source, prompts, SETTINGS, 9, keys))
+    kept = Kept(generate(shared_backbone, source, prompts, SETTINGS, 9))
+    assert list(generate(shared_backbone, source, prompts, SETTINGS, 9, kept)) == []
+    del kept["p1"]
+    again = dict(generate(shared_backbone, source, prompts, SETTINGS, 9, kept))
     assert list(again) == ["p1"]
     other = SETTINGS.model_copy(update={"seed": 1})
-    assert len(list(generate(shared_backbone, source, prompts[:1], other, 9, keys))) == 1
+    assert len(list(generate(shared_backbone, source, prompts[:1], other, 9, kept))) == 1
+
+
+def test_a_larger_m_makes_only_the_new_images(
+    shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    """One prompt has 1 of 3 already, one has 2, one none; the result is that of a fresh run."""
+    whole = Kept(generate(shared_backbone, source, prompts, SETTINGS, 9))
+    kept = Kept()
+    for name, rows in (("p0", 1), ("p2", 2)):
+        kept[name] = whole[name].head(rows)
+    before = {name: table["latent"].tolist() for name, table in kept.items()}
+    grown = dict(generate(shared_backbone, source, prompts, SETTINGS, 4, kept))
+    for name, table in whole.items():
+        assert grown[name]["seed"].tolist() == table["seed"].tolist()
+        assert grown[name].attrs == table.attrs
+        np.testing.assert_allclose(
+            grown[name]["information"], table["information"], rtol=2e-3, atol=2e-2
+        )
+    for name, latents in before.items():
+        assert grown[name]["latent"].tolist()[: len(latents)] == latents
 
 
 def test_another_adapter_or_model_is_another_key(

@@ -14,6 +14,7 @@ from diffusers.training_utils import _collate_lora_metadata
 from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig, get_peft_model_state_dict
 from pydantic import BaseModel, ConfigDict, PositiveInt
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from mitune.backbones import AdapterRef, Backbone, ModelError
@@ -93,16 +94,34 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
     state = convert_state_dict_to_diffusers(get_peft_model_state_dict(backbone.network))
-    pipeline.save_lora_weights(
-        folder, unet_lora_layers=state, **_collate_lora_metadata({"unet": backbone.network})
-    )
+    metadata = _collate_lora_metadata({"unet": backbone.network})
+    for config in metadata.values():
+        # Sets have another order in each process; equal adapters must be equal files.
+        config |= {k: sorted(v) for k, v in config.items() if isinstance(v, set)}
+    pipeline.save_lora_weights(folder, unet_lora_layers=state, **metadata)
     facts = {**facts, "digest": digest(folder)}
     (folder / "adapter.json").write_text(json.dumps(facts, indent=2, default=str))
 
 
 def digest(folder: Path) -> str:
-    """Content hash of an adapter's weights."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
+    """Hash of an adapter's weights and settings; not of the file, whose header has no fixed order.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated.
+    """
+    whole = hashlib.sha256()
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            whole.update(json.dumps(file.metadata() or {}, sort_keys=True).encode())
+            for name in sorted(file.keys()):
+                tensor = file.get_tensor(name).contiguous()
+                whole.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+                whole.update(tensor.view(torch.uint8).numpy().tobytes())
+    except SafetensorError as error:
+        raise ValueError(f"{folder / WEIGHTS}: {error}") from None
+    return whole.hexdigest()[:16]
 
 
 def _require_gradients(network: nn.Module) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import accumulate
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -93,6 +95,18 @@ class Source:
     name: str
 
 
+class Finished(Protocol):
+    """Candidates that are already there."""
+
+    def count(self, prompt_id: str, key: str) -> int:
+        """How many candidates of a prompt were made under `key`; 0 for none or another key."""
+        ...
+
+    def __getitem__(self, prompt_id: str) -> pd.DataFrame:
+        """They themselves."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class _Sampled:
     latents: Tensor
@@ -100,12 +114,12 @@ class _Sampled:
 
 
 def shard_key(source: Source, settings: Generation, prompt: str) -> str:
-    """Names everything a prompt's candidates depend on."""
+    """Names everything a candidate depends on; M is not of it, so M can grow."""
     facts = {
         "model": source.model.digest,
         "adapter": source.adapter.digest,
         "name": source.name,
-        "settings": settings.model_dump(mode="json"),
+        "settings": settings.model_dump(mode="json", exclude={"images_per_prompt"}),
         "prompt": prompt,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
@@ -137,37 +151,62 @@ def generate(
     prompts: pd.DataFrame,
     settings: Generation,
     batch_size: int,
-    finished: Mapping[str, str] | None = None,
+    finished: Finished | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield (prompt_id, candidates) for every prompt whose shard is not already `finished`.
+    """Yield (prompt_id, candidates) for every prompt that `finished` has not M candidates of.
 
     Columns: prompt_id, image_index, seed, latent (float16 bytes), one score column per estimator
     in nats, and its increments. `attrs`: key, latent_shape, log_snr of the increments.
-    `backbone` must already carry the adapter of `source`.
+    `backbone` must already carry the adapter of `source`. What is finished of a prompt is kept
+    and only the rest is made.
     """
-    finished = finished or {}
     keys = shard_keys(source, settings, prompts)
-    todo = prompts[[finished.get(i) != keys[i] for i in prompts["prompt_id"]]]
+    counts = todo_counts(finished, keys, settings)
+    todo = prompts[[counts[i] > 0 for i in prompts["prompt_id"]]]
     if todo.empty:
         return
-    count = settings.images_per_prompt
-    items = [(row, index) for row in range(len(todo)) for index in range(count)]
+    last = settings.images_per_prompt
+    missing = [counts[i] for i in todo["prompt_id"]]
+    items = [(row, index) for row, n in enumerate(missing) for index in range(last - n, last)]
+    ends = list(accumulate(missing))
     texts = backbone.encode_prompts([""])
     pending: list[_Sampled] = []
     done = 0
     for start in range(0, len(items), batch_size):
         batch = items[start : start + batch_size]
         pending.append(_sample_batch(backbone, source, settings, todo, batch, texts))
-        ready = (start + len(batch)) // count
+        ready = bisect_right(ends, start + len(batch))
         merged = _merge(pending)
-        for offset, row in enumerate(range(done, ready)):
-            part = _rows(merged, slice(offset * count, (offset + 1) * count))
+        offset = 0
+        for row in range(done, ready):
+            part = _rows(merged, slice(offset, offset + missing[row]))
+            offset += missing[row]
             prompt = todo.iloc[row]
             scored = _score_draws(backbone, settings, prompt, part, texts, batch_size)
-            yield prompt["prompt_id"], _table(source, settings, prompt, scored, keys)
+            table = _table(source, settings, prompt, scored, keys, last - missing[row])
+            if finished is not None and missing[row] < last:
+                table = _appended(finished[prompt["prompt_id"]], table)
+            yield prompt["prompt_id"], table
         if ready > done:
-            pending = [_rows(merged, slice((ready - done) * count, None))]
+            pending = [_rows(merged, slice(offset, None))]
             done = ready
+
+
+def todo_counts(
+    finished: Finished | None, keys: Mapping[str, str], settings: Generation
+) -> dict[str, int]:
+    """How many candidates of each prompt are still to be made."""
+    wanted = settings.images_per_prompt
+    if finished is None:
+        return dict.fromkeys(keys, wanted)
+    return {i: max(0, wanted - finished.count(i, key)) for i, key in keys.items()}
+
+
+def _appended(there: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+    attrs, there.attrs, new.attrs = new.attrs, {}, {}
+    whole = pd.concat([there, new], ignore_index=True)
+    whole.attrs = attrs
+    return whole
 
 
 def _sample_batch(
@@ -273,16 +312,22 @@ def _rows(sampled: _Sampled, rows: slice) -> _Sampled:
 
 
 def _table(
-    source: Source, settings: Generation, prompt: Any, sampled: _Sampled, keys: Mapping[str, str]
+    source: Source,
+    settings: Generation,
+    prompt: Any,
+    sampled: _Sampled,
+    keys: Mapping[str, str],
+    first: int,
 ) -> pd.DataFrame:
     latents = sampled.latents.cpu().to(torch.float16).numpy()
     identity = prompt["prompt_id"]
+    indices = np.arange(first, first + len(latents))
     columns: dict[str, Any] = {
         "prompt_id": identity,
         "category": prompt["category"],
         "prompt": prompt["prompt"],
-        "image_index": np.arange(len(latents)),
-        "seed": [seed_of(source, settings, identity, i) for i in range(len(latents))],
+        "image_index": indices,
+        "seed": [seed_of(source, settings, identity, int(i)) for i in indices],
         "latent": [latent.tobytes() for latent in latents],
     }
     for name, found in sampled.scores.items():

@@ -61,6 +61,11 @@ def paired(
     return _interval(a - b)
 
 
+def mean(evaluation: pd.DataFrame, metric: str) -> Interval:
+    """Mean over all prompts, with its bootstrap interval."""
+    return _interval(_per_prompt(evaluation, ALL, metric))
+
+
 def _compare(
     table: pd.DataFrame, base: pd.DataFrame, category: str, metric: str
 ) -> dict[str, float | int]:

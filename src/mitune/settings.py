@@ -1,11 +1,12 @@
 """Kedro settings of the project."""
 
 from mitune.hooks.environment import EnvironmentHooks
+from mitune.hooks.lineage import LineageHooks
 from mitune.hooks.preflight import PreflightHooks
 from mitune.hooks.timing import TimingHooks
 from mitune.hooks.tracking import TrackingHooks
 
-HOOKS = (EnvironmentHooks(), PreflightHooks(), TimingHooks(), TrackingHooks())
+HOOKS = (EnvironmentHooks(), PreflightHooks(), TimingHooks(), LineageHooks(), TrackingHooks())
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

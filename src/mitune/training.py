@@ -29,7 +29,7 @@ class Optimisation(BaseModel):
 
     steps: PositiveInt = 300
     batch_size: PositiveInt = 400
-    micro_batch_size: PositiveInt | None = None
+    micro_batch_size: PositiveInt | None = Field(default=None, exclude=True)  # memory only
     learning_rate: PositiveFloat = 1e-4
     schedule: Literal["constant", "constant_with_warmup", "cosine"] = "constant"
     warmup_steps: NonNegativeInt = 0

@@ -3,19 +3,21 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
+import torch
+from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
+from safetensors.torch import load_file, save_file
 
 from mitune.adapters import WEIGHTS, digest
 from mitune.backbones import AdapterRef
 from mitune.datasets import (
     AdapterDataset,
     FigureDataset,
+    FinishedShardsDataset,
     FolderDataset,
     ModelDataset,
     NoAdapterDataset,
     RecordDataset,
-    ShardKeysDataset,
     ShardsDataset,
 )
 
@@ -27,12 +29,14 @@ def _shard(key: str) -> pd.DataFrame:
 
 
 def test_shards_come_back_with_their_key(tmp_path: Path) -> None:
-    shards, keys = ShardsDataset(filepath=str(tmp_path)), ShardKeysDataset(filepath=str(tmp_path))
-    assert not shards.exists() and keys.load() == {}
+    shards = ShardsDataset(filepath=str(tmp_path))
+    finished = FinishedShardsDataset(filepath=str(tmp_path))
+    assert not shards.exists() and finished.exists() and not finished.load()
     shards.save({"one": _shard("k1")})
     shards.save({"two": _shard("k2")})
-    assert keys.load() == {"one": "k1", "two": "k2"}
-    loaded = shards.load()
+    loaded = finished.load()
+    assert [loaded.count("one", k) for k in ("k1", "k2")] == [2, 0]
+    assert loaded.count("two", "k2") == 2 and loaded.count("three", "k3") == 0
     assert list(loaded) == ["one", "two"]
     pd.testing.assert_frame_equal(loaded["one"], _shard("k1"))
     assert loaded["one"].attrs["latent_shape"] == [1, 1, 1]
@@ -44,7 +48,7 @@ def test_a_truncated_shard_has_no_key_and_is_named(tmp_path: Path) -> None:
     shards.save({"one": _shard("k1"), "two": _shard("k2")})
     file = tmp_path / "one.parquet"
     file.write_bytes(file.read_bytes()[:-20])
-    assert ShardKeysDataset(filepath=str(tmp_path)).load() == {"two": "k2"}
+    assert [shards.load().count(*pair) for pair in (("one", "k1"), ("two", "k2"))] == [0, 2]
     with pytest.raises(DatasetError, match=r"one\.parquet: truncated"):
         shards.load()["one"]
 
@@ -68,10 +72,14 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_done(tmp_path: Path, monkeypa
 
 def _adapter(folder: Path, content: bytes = b"weights", round_: int = 1) -> AdapterRef:
     folder.mkdir(parents=True)
-    (folder / WEIGHTS).write_bytes(content)
+    save_file({"x": torch.tensor(list(content))}, folder / WEIGHTS)
     facts = {"digest": digest(folder), "round": round_}
     (folder / "adapter.json").write_text(json.dumps(facts))
     return AdapterRef(str(folder))
+
+
+def _content(folder: Path) -> bytes:
+    return bytes(load_file(folder / WEIGHTS)["x"].tolist())
 
 
 def test_an_adapter_moves_into_place_and_replaces_the_old_one(tmp_path: Path) -> None:
@@ -81,14 +89,32 @@ def test_an_adapter_moves_into_place_and_replaces_the_old_one(tmp_path: Path) ->
     dataset.save(_adapter(tmp_path / "b", b"second", round_=2))
     loaded = dataset.load()
     assert loaded.round == 2 and loaded.digest == digest(tmp_path / "kept" / "adapter")
-    assert (tmp_path / "kept" / "adapter" / WEIGHTS).read_bytes() == b"second"
+    assert _content(tmp_path / "kept" / "adapter") == b"second"
     assert [p.name for p in (tmp_path / "kept").iterdir()] == ["adapter"]
+
+
+def test_versions_of_an_adapter_are_kept_apart(tmp_path: Path) -> None:
+    def dataset(load: str | None, save: str | None) -> AdapterDataset:
+        return AdapterDataset(filepath=str(tmp_path / "adapter"), version=Version(load, save))
+
+    assert not dataset(None, None).exists()
+    for save, content in (("2026-01-01", b"first"), ("2026-01-02", b"second")):
+        dataset(None, save).save(_adapter(tmp_path / save, content))
+    assert dataset(None, None).list_versions(full_path=False) == ["2026-01-02", "2026-01-01"]
+    for load, content in ((None, b"second"), ("2026-01-01", b"first")):
+        path = dataset(load, None).load().path
+        assert path is not None and _content(Path(path)) == content
 
 
 def test_a_changed_adapter_is_noticed(tmp_path: Path) -> None:
     dataset = AdapterDataset(filepath=str(tmp_path / "adapter"))
     dataset.save(_adapter(tmp_path / "a"))
-    (tmp_path / "adapter" / WEIGHTS).write_bytes(b"other")
+    weights = tmp_path / "adapter" / WEIGHTS
+    for damaged in (weights.read_bytes()[:-3], b""):
+        weights.write_bytes(damaged)
+        with pytest.raises(DatasetError, match="rerun"):
+            dataset.load()
+    save_file({"x": torch.zeros(2)}, weights)
     with pytest.raises(DatasetError, match="truncated or changed"):
         dataset.load()
 

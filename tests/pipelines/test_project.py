@@ -68,4 +68,8 @@ def test_nothing_that_chooses_or_trains_sees_a_metric(project) -> None:
 
 def test_a_stage_is_every_round_of_it(project) -> None:
     names = {node.name for node in project["finetune"].nodes}
-    assert names == {f"{n}.finetune.train" for n in ("round_1", "round_2", "random_k", "lowest_k")}
+    assert names == {
+        f"{name}.finetune.{node}"
+        for name in ("round_1", "round_2", "random_k", "lowest_k")
+        for node in ("train", "draw_training")
+    }

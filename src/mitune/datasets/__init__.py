@@ -5,16 +5,16 @@ from mitune.datasets.figure import FigureDataset
 from mitune.datasets.folder import FolderDataset
 from mitune.datasets.model import ModelDataset
 from mitune.datasets.record import RecordDataset
-from mitune.datasets.shards import ShardKeysDataset, Shards, ShardsDataset
+from mitune.datasets.shards import FinishedShardsDataset, Shards, ShardsDataset
 
 __all__ = [
     "AdapterDataset",
     "FigureDataset",
+    "FinishedShardsDataset",
     "FolderDataset",
     "ModelDataset",
     "NoAdapterDataset",
     "RecordDataset",
-    "ShardKeysDataset",
     "Shards",
     "ShardsDataset",
 ]

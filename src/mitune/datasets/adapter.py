@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.io import AbstractDataset, DatasetError
+from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
 from mitune.adapters import digest
 from mitune.backbones.base import AdapterRef
 
 
-class AdapterDataset(AbstractDataset[AdapterRef, AdapterRef]):
+class AdapterDataset(AbstractVersionedDataset[AdapterRef, AdapterRef]):
     """A folder with `pytorch_lora_weights.safetensors` and `adapter.json`; replaced in one move."""
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._filepath = Path(filepath)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        version: Version | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(PurePosixPath(filepath), version, exists_function=_is_adapter)
         self.metadata = metadata
 
     def load(self) -> AdapterRef:
@@ -29,36 +35,43 @@ class AdapterDataset(AbstractDataset[AdapterRef, AdapterRef]):
         DatasetError
             If it is missing or its weights are not those that were written.
         """
+        folder = Path(self._get_load_path())
         try:
-            facts = json.loads((self._filepath / "adapter.json").read_text())
-            found = digest(self._filepath)
+            facts = json.loads((folder / "adapter.json").read_text())
+            found = digest(folder)
         except (OSError, ValueError) as error:
             raise DatasetError(
-                f"{self._filepath}: no adapter ({type(error).__name__}); rerun its finetune stage"
+                f"{folder}: no adapter ({type(error).__name__}); rerun its finetune stage"
             ) from None
         if found != facts["digest"]:
-            raise DatasetError(
-                f"{self._filepath}: the weights were truncated or changed; rerun finetune"
-            )
-        return AdapterRef(str(self._filepath), found, int(facts["round"]))
+            raise DatasetError(f"{folder}: the weights were truncated or changed; rerun finetune")
+        return AdapterRef(str(folder), found, int(facts["round"]))
 
     def save(self, data: AdapterRef) -> None:
         """Move the folder of `data` into place."""
         if data.path is None:
             raise DatasetError("there is no adapter to save")
-        self._filepath.parent.mkdir(parents=True, exist_ok=True)
-        old = self._filepath.with_suffix(".old")
+        folder = Path(self._get_save_path())
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        old = folder.with_suffix(".old")
         shutil.rmtree(old, ignore_errors=True)
-        if self._filepath.exists():
-            self._filepath.rename(old)
-        os.replace(data.path, self._filepath)
+        if folder.exists():
+            folder.rename(old)
+        os.replace(data.path, folder)
         shutil.rmtree(old, ignore_errors=True)
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": str(self._filepath), "version": self._version}
 
     def _exists(self) -> bool:
-        return (self._filepath / "adapter.json").exists()
+        try:
+            return _is_adapter(str(self._get_load_path()))
+        except DatasetError:
+            return False
+
+
+def _is_adapter(folder: str) -> bool:
+    return (Path(folder) / "adapter.json").exists()
 
 
 class NoAdapterDataset(AbstractDataset[AdapterRef, AdapterRef]):
@@ -74,6 +87,10 @@ class NoAdapterDataset(AbstractDataset[AdapterRef, AdapterRef]):
     def save(self, data: AdapterRef) -> None:
         """The base model is not written."""
         raise DatasetError("the base model has no adapter to save")
+
+    def fingerprint(self) -> str:
+        """Name of the content."""
+        return "none"
 
     def _describe(self) -> dict[str, Any]:
         return {}

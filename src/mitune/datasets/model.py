@@ -33,6 +33,10 @@ class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
         """Models are not written through this entry."""
         raise DatasetError(f"{self._path} is an input; no node may save to it")
 
+    def fingerprint(self) -> str:
+        """Name of the content."""
+        return self.load().digest
+
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "revision": self._revision}
 

@@ -29,6 +29,15 @@ class Shards(Mapping[str, pd.DataFrame]):
         except pa.ArrowInvalid:
             raise DatasetError(f"{path}: truncated; delete it and rerun generate") from None
 
+    def count(self, prompt_id: str, key: str) -> int:
+        """Rows of a shard that was made under `key`; 0 if there is none, or a broken one."""
+        try:
+            footer = pq.read_metadata(self._folder / f"{prompt_id}.parquet")
+            found = json.loads(footer.metadata[b"PANDAS_ATTRS"])["key"]
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError):
+            return 0
+        return int(footer.num_rows) if found == key else 0
+
     def __iter__(self) -> Iterator[str]:
         return (path.stem for path in sorted(self._folder.glob("*.parquet")))
 
@@ -70,34 +79,15 @@ class ShardsDataset(AbstractDataset[dict[str, pd.DataFrame], Shards]):
         return any(self._folder.glob("*.parquet"))
 
 
-class ShardKeysDataset(AbstractDataset[None, dict[str, str]]):
-    """Which shards are there, and the key of what made each: read from their footers.
+class FinishedShardsDataset(ShardsDataset):
+    """A second name for the folder of a `ShardsDataset`, there even when it is empty.
 
-    A second name for the folder of a `ShardsDataset`, so that the node that fills it can see what
-    is already done. Broken files are left out, and so are made anew.
+    The node that fills the folder can so see what is already done without a cycle in the graph.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> dict[str, str]:
-        """{prompt_id: key}; empty if there is nothing yet."""
-        keys = {}
-        for path in self._folder.glob("*.parquet"):
-            try:
-                facts = pq.read_schema(path).metadata or {}
-                keys[path.stem] = json.loads(facts[b"PANDAS_ATTRS"])["key"]
-            except (pa.ArrowInvalid, KeyError, ValueError):
-                continue
-        return keys
-
-    def save(self, data: None) -> None:
-        """Keys are written with the shards."""
-        raise DatasetError("shard keys are written with their shards")
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
+    def save(self, data: dict[str, pd.DataFrame]) -> None:
+        """Shards are written under their own name."""
+        raise DatasetError("finished shards are written under the name of their shards")
 
     def _exists(self) -> bool:
         return True

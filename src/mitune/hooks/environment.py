@@ -13,6 +13,8 @@ from kedro.framework.hooks import hook_impl
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("DIFFUSERS_VERBOSITY", "error")
+# Rounds are namespaces: their names have dots on purpose.
+warnings.filterwarnings("ignore", message="One or more dataset names contain")
 
 
 class EnvironmentHooks:
@@ -24,10 +26,7 @@ class EnvironmentHooks:
         logging.captureWarnings(True)
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-
-    @hook_impl
-    def before_pipeline_run(self) -> None:
-        """One bar per stage is ours; those of loading weights are noise."""
+        # One bar per stage is ours; those of loading weights are noise.
         from diffusers.utils import logging as diffusers_logging
         from transformers.utils import logging as transformers_logging
 

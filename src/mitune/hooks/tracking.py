@@ -8,7 +8,6 @@ child, and to the parent with step = round. What a dataset is to tracking is its
 from __future__ import annotations
 
 import logging
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,11 @@ import pandas as pd
 from kedro.framework.hooks import hook_impl
 from pydantic import BaseModel, ConfigDict
 
+from mitune.lineage.location import location
+from mitune.lineage.provenance import revision
+
 logger = logging.getLogger(__name__)
+_DIGEST = "adapter.digest"
 
 
 class Tracking(BaseModel):
@@ -42,7 +45,7 @@ class TrackingHooks:
         self._parent: str | None = None
         self._children: dict[str, str] = {}
         self._experiment = ""
-        self._model_path = ""
+        self._campaign = "main"
 
     @hook_impl
     def after_context_created(self, context: Any) -> None:
@@ -98,9 +101,12 @@ class TrackingHooks:
             "mlflow.runName": f"{' '.join(str(n) for n in names if n) or 'mitune'}",
             "kedro.run_id": str(run_params.get("run_id") or run_params.get("session_id")),
             "kedro.env": str(run_params.get("env")),
-            "git.commit": _revision(self._root),
+            "git.commit": revision(self._root),
             "campaign": str((run_params.get("runtime_params") or {}).get("campaign", "main")),
         }
+        self._campaign = tags["campaign"]
+        if "base_model" in catalog:
+            tags["model.digest"] = catalog.load("base_model").digest
         self._parent = self._client.create_run(self._experiment, tags=tags).info.run_id
         self._children = {}
         for key, value in _flat(catalog).items():
@@ -129,7 +135,7 @@ class TrackingHooks:
         elif kind == "adapter":
             self._log_adapter(run, namespace, dataset)
         else:
-            path = dataset._describe()["filepath"]
+            path = location(dataset)
             self._client.log_artifact(run, str(path), "figures" if kind == "figure" else short)
 
     def _run_of(self, namespace: str) -> str:
@@ -143,9 +149,10 @@ class TrackingHooks:
         self, run: str | None, namespace: str, round_: int, table: pd.DataFrame
     ) -> None:
         scores = table.drop(columns=["image_index", "seed"]).select_dtypes("number")
+        model = self._logged_model(namespace)
         for metric in map(str, scores):
             mean = float(table.groupby("prompt_id")[metric].mean().mean())
-            self._client.log_metric(run, metric, mean)
+            self._client.log_metric(run, metric, mean, model_id=model)
             if namespace == "base" or round_:
                 self._client.log_metric(self._parent, f"test_{metric}", mean, step=round_)
             for category, rows in table.groupby("category"):
@@ -166,19 +173,33 @@ class TrackingHooks:
         import mlflow
 
         base = self._catalog.load("base_model")
+        adapter = self._catalog.load(f"{namespace}.adapter")
+        name = self._settings.registered_model
+        if self._campaign != "main":
+            name = f"{name}-{self._campaign}"
         mlflow.set_tracking_uri(self._client.tracking_uri)
         with mlflow.start_run(run_id=run):
             logged = mlflow.diffusers.log_model(
-                dataset._describe()["filepath"],
+                adapter.path,
                 base_model=str(Path(base.path).resolve()),
                 name=f"adapter_{namespace}",
-                registered_model_name=self._settings.registered_model,
+                registered_model_name=name,
                 pip_requirements=["diffusers", "peft", "torch", "transformers"],
+                tags={_DIGEST: adapter.digest, "model.digest": base.digest},
             )
         version = logged.registered_model_version
-        self._client.set_registered_model_alias(
-            self._settings.registered_model, namespace, str(version)
+        self._client.set_registered_model_alias(name, namespace, str(version))
+
+    def _logged_model(self, namespace: str) -> str | None:
+        """The model that an evaluation is of, though an earlier run may have logged it."""
+        name = f"{namespace}.adapter"
+        if name not in self._catalog or not self._catalog.exists(name):
+            return None  # the base model
+        digest = self._catalog.load(name).digest
+        found = self._client.search_logged_models(
+            [self._experiment], filter_string=f"tags.`{_DIGEST}` = '{digest}'", max_results=1
         )
+        return found[0].model_id if found else None
 
     def _close(self, status: str) -> None:
         if not self._parent:
@@ -204,10 +225,3 @@ def _flat(catalog: Any) -> dict[str, Any]:
 
     walk("", catalog.load("parameters") if "parameters" in catalog else {})
     return flat
-
-
-def _revision(root: Path) -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
-    )
-    return found.stdout.strip() or "unknown"

@@ -10,7 +10,7 @@ import torch
 
 from mitune import adapters
 from mitune.backbones import AdapterRef, Backbone, ModelRef, open_backbone
-from mitune.pipelines.parameters import Resources
+from mitune.pipelines.resources import Resources
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from mitune.backbones.base import ModelRef, pipeline_class
 from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
-from mitune.pipelines.parameters import Compose, Metrics
+from mitune.pipelines.compose.parameters import Compose
+from mitune.pipelines.evaluate.metrics import Metrics
 
 
 def check_choice(name: str, choice: Compose, settings: Generation) -> None:

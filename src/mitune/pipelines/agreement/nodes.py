@@ -8,7 +8,7 @@ import pandas as pd
 from mitune.agreement import agreement, replay
 from mitune.datasets.shards import Shards
 from mitune.pipelines.agreement.parameters import Replay
-from mitune.pipelines.parameters import Metrics
+from mitune.pipelines.evaluate.metrics import Metrics
 
 
 def compare(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mitune.pipelines.parameters import Compose
+from mitune.pipelines.compose.parameters import Compose
 
 
 def compose(scores: pd.DataFrame, settings: Compose) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Generate on the test prompts and score."""
+"""Measure the test images."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ from PIL import Image
 from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.candidates import Source, generate
+from mitune.candidates import shard_keys
+from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
+from mitune.pipelines.evaluate.images import source_of
+from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.evaluate.parameters import Evaluation
+from mitune.pipelines.generate.shards import read_shards
 from mitune.pipelines.models import opened
-from mitune.pipelines.parameters import Metrics, Resources
+from mitune.pipelines.resources import Resources
 
 
 def evaluate(
+    test_images: Shards,
     test_prompts: pd.DataFrame,
     model: ModelRef,
     adapter: AdapterRef,
@@ -27,12 +32,11 @@ def evaluate(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores per image, and the first pictures of each prompt as PNG."""
     scorers = {name: config.load() for name, config in metrics.scorers.items()}
-    # One name for all models: the seeds are shared, so differences are paired.
-    source = Source(model, adapter, "evaluation")
+    keys = shard_keys(source_of(model, adapter), settings.generation, test_prompts)
+    shards = read_shards(test_images, keys, settings.generation)
     tables, samples = [], []
-    with opened(model, adapter, resources) as backbone:
-        shards = generate(backbone, source, test_prompts, settings, resources.batch_size)
-        for _, shard in tqdm(shards, total=len(test_prompts), desc="evaluate", unit="prompt"):
+    with opened(model, AdapterRef(None), resources) as backbone:
+        for shard in tqdm(shards, total=len(test_prompts), desc="measure", unit="prompt"):
             table, pictures = measure(backbone, shard, scorers)
             tables.append(table)
             first = table.head(settings.keep_pictures)

@@ -12,3 +12,8 @@ class Evaluation(Generation):
 
     scoring: Scoring = Scoring(path=None)
     keep_pictures: PositiveInt = 2
+
+    @property
+    def generation(self) -> Generation:
+        """How the images are made."""
+        return Generation(**{name: getattr(self, name) for name in Generation.model_fields})

@@ -2,16 +2,31 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.evaluate.nodes import evaluate
 
 
 def create_pipeline() -> Pipeline:
-    """test_prompts, adapter -> evaluation, samples."""
+    """test_prompts, adapter -> test_images -> evaluation, samples."""
     return Pipeline(
         [
             Node(
+                generate_test_images,
+                inputs=[
+                    "test_prompts",
+                    "base_model",
+                    "adapter",
+                    "finished_test_images",
+                    "params:evaluate",
+                    "params:resources",
+                ],
+                outputs="test_images",
+                name="generate_test_images",
+            ),
+            Node(
                 evaluate,
                 inputs=[
+                    "test_images",
                     "test_prompts",
                     "base_model",
                     "adapter",
@@ -21,7 +36,7 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs=["evaluation", "samples"],
                 name="evaluate",
-            )
+            ),
         ],
         namespace="evaluate",
         prefix_datasets_with_namespace=False,

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 from accelerate import Accelerator
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from mitune import figures
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.datasets.shards import Shards
 from mitune.finetuning import Finetuning, finetune, save
-from mitune.pipelines.parameters import Resources
+from mitune.pipelines.resources import Resources
 from mitune.training import Checkpoint
 
 
@@ -27,8 +25,8 @@ def train(
     scratch: Path,
     settings: Finetuning,
     resources: Resources,
-) -> tuple[AdapterRef, pd.DataFrame, Figure]:
-    """The adapter of this round, its training log and loss curve."""
+) -> tuple[AdapterRef, pd.DataFrame]:
+    """The adapter of this round, and its training log."""
     selection = with_latents(finetuning_set, candidates)
     round_ = adapter_in.round + 1
     key = _key(selection, model, adapter_in, settings)
@@ -45,7 +43,7 @@ def train(
     facts = {"round": round_, "model": asdict(model), "set": key, "previous": asdict(adapter_in)}
     save(backbone, folder, settings, facts)
     checkpoint.path.unlink(missing_ok=True)
-    return AdapterRef(str(folder), round=round_), log, figures.training(log)
+    return AdapterRef(str(folder), round=round_), log
 
 
 def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFrame:

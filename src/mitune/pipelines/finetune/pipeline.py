@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from mitune.pipelines.finetune.curve import draw_training
 from mitune.pipelines.finetune.nodes import train
 
 
@@ -20,9 +21,15 @@ def create_pipeline() -> Pipeline:
                     "params:finetune",
                     "params:resources",
                 ],
-                outputs=["adapter", "training_log", "training_figure"],
+                outputs=["adapter", "training_log"],
                 name="train",
-            )
+            ),
+            Node(
+                draw_training,
+                inputs="training_log",
+                outputs="training_figure",
+                name="draw_training",
+            ),
         ],
         namespace="finetune",
         prefix_datasets_with_namespace=False,

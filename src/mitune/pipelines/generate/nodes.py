@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pandas as pd
-from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.candidates import Generation, Source, generate, scores_in, shard_keys
+from mitune.candidates import Generation, Source, scores_in, shard_keys
 from mitune.datasets.shards import Shards
-from mitune.errors import UserError
-from mitune.pipelines.models import opened
-from mitune.pipelines.parameters import Resources
+from mitune.pipelines.generate.shards import make_shards, read_shards
+from mitune.pipelines.resources import Resources
 
 
 def source_of(model: ModelRef, adapter: AdapterRef) -> Source:
@@ -24,23 +22,12 @@ def generate_candidates(
     prompts: pd.DataFrame,
     model: ModelRef,
     adapter: AdapterRef,
-    finished: dict[str, str],
+    finished: Shards,
     settings: Generation,
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per prompt that is not finished yet."""
-    source = source_of(model, adapter)
-    keys = shard_keys(source, settings, prompts)
-    done = sum(finished.get(prompt_id) == key for prompt_id, key in keys.items())
-    with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
-        if done == len(prompts):
-            return
-        with opened(model, adapter, resources) as backbone:
-            for prompt_id, shard in generate(
-                backbone, source, prompts, settings, resources.batch_size, finished
-            ):
-                yield {prompt_id: shard}
-                progress.update()
+    yield from make_shards(prompts, source_of(model, adapter), finished, settings, resources)
 
 
 def collect_scores(
@@ -50,14 +37,7 @@ def collect_scores(
     adapter: AdapterRef,
     settings: Generation,
 ) -> pd.DataFrame:
-    """Scores of all candidates of these prompts, and of no others."""
-    source = source_of(model, adapter)
-    tables = []
-    for prompt_id, key in shard_keys(source, settings, prompts).items():
-        table = candidates[prompt_id]
-        if table.attrs["key"] != key:
-            raise UserError(
-                f"candidates of {table['prompt'][0]!r} are of other settings; rerun generate"
-            )
-        tables.append(scores_in(table))
+    """Scores of M candidates of each of these prompts, and of no others."""
+    keys = shard_keys(source_of(model, adapter), settings, prompts)
+    tables = [scores_in(shard) for shard in read_shards(candidates, keys, settings)]
     return pd.concat(tables, ignore_index=True)

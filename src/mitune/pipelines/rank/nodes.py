@@ -13,8 +13,9 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import ESTIMATES
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
+from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.models import opened
-from mitune.pipelines.parameters import Metrics, Resources
+from mitune.pipelines.resources import Resources
 from mitune.ranking import order
 
 
@@ -29,10 +30,11 @@ def measure_candidates(
     scorers = {name: config.load() for name, config in metrics.scorers.items()}
     best = estimates_in(scores)[-1]
     tables, sheet = [], []
+    images = int(scores.groupby("prompt_id").size().iloc[0])  # M
     shown = set(scores.drop_duplicates("category")["prompt_id"])
     with opened(model, AdapterRef(None), resources) as backbone:
         for prompt_id in tqdm(dict.fromkeys(scores["prompt_id"]), desc="measure", unit="prompt"):
-            shard = candidates[prompt_id]
+            shard = candidates[prompt_id].head(images)
             table, pictures = measure(backbone, shard, scorers)
             tables.append(table)
             if prompt_id in shown:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,11 +10,7 @@ from matplotlib.figure import Figure
 
 from mitune import evaluation as library
 from mitune import figures
-from mitune.backbones import ModelRef
-from mitune.candidates import Generation
-from mitune.composition import RandomK
-from mitune.finetuning import Finetuning
-from mitune.pipelines.parameters import Compose, Metrics
+from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.report.page import render_page
 
 
@@ -71,44 +66,6 @@ def label(model: str) -> str:
     return {"base": "base", "random_k": "random k", "lowest_k": "lowest MI"}.get(model, model)
 
 
-def page_facts(
-    prompts: pd.DataFrame,
-    model: ModelRef,
-    settings: Generation,
-    training: Finetuning,
-    choice: Compose,
-) -> dict[str, Any]:
-    """What happened, in words and numbers."""
-    count, images = len(prompts), settings.images_per_prompt
-    evaluations = 2 * settings.steps + settings.scoring.evaluations_per_image
-    selection = choice.selection
-    rule = selection.kind.replace("_", " ")
-    score = "" if isinstance(selection, RandomK) else f" by {selection.score} score"
-    return {
-        "title": f"{Path(model.path).name}, aligned by its own mutual information",
-        "lead": (
-            f"For each of {count} prompts the model made {images} images, estimated how much each "
-            f"one says about its prompt, and was fine-tuned on the chosen ones "
-            f"({rule}{score}, k = {selection.k})."
-        ),
-        "reward_note": (
-            "No metric was used to choose or to train: they only measure. The miniature world is a "
-            "laboratory, not evidence about Stable Diffusion."
-        ),
-        "cost_note": (
-            f"A round evaluates the network {count * images * evaluations:,} times for candidates: "
-            f"{count} prompts x {images} images x ({settings.steps} steps x 2 branches + "
-            f"{settings.scoring.evaluations_per_image} for scores)."
-        ),
-        "made": {
-            "model": f"{model.path} ({model.digest})",
-            "generate": settings.model_dump_json(),
-            "compose": choice.model_dump_json(),
-            "finetune": training.model_dump_json(),
-        },
-    }
-
-
 def write_page(models: tuple[str, ...]) -> Callable[..., str]:
     """Node function: everything on one self-contained page."""
 
@@ -117,6 +74,7 @@ def write_page(models: tuple[str, ...]) -> Callable[..., str]:
         summary: pd.DataFrame,
         headline: dict[str, Any],
         timings: dict[str, float],
+        provenance: dict[str, Any],
         agreement: pd.DataFrame,
         alignment_figure: bytes,
         agreement_figure: bytes,
@@ -131,6 +89,7 @@ def write_page(models: tuple[str, ...]) -> Callable[..., str]:
             summary,
             headline,
             timings,
+            provenance,
             agreement,
             {
                 "alignment": alignment_figure,

@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mitune.pipelines.report.nodes import page_facts, summarise, write_page
+from mitune.pipelines.report.facts import page_facts
+from mitune.pipelines.report.nodes import summarise, write_page
 
 
 def create_pipeline(models: tuple[str, ...]) -> Pipeline:
@@ -34,6 +35,7 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
                     "summary",
                     "headline",
                     "timings",
+                    "provenance",
                     "round_1.agreement",
                     "alignment_figure",
                     "round_1.agreement_figure",

@@ -1,4 +1,4 @@
-"""Parameters that several stages share."""
+"""Where and how fast a stage runs: shared by all of them."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from mitune.backbones.base import pick_device
-from mitune.composition import Composition
-from mitune.metrics import MetricConfig
 
 
 class Resources(BaseModel):
-    """How fast, never what: results do not depend on these."""
+    """Where and how fast. Excluded from dumps, and so from every key, is what cannot matter."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    device: str = "auto"
+    device: str = Field(default="auto", exclude=True)
     dtype: str = Field(default="float32", pattern="^(float32|float16|bfloat16)$")
-    batch_size: PositiveInt = 64
-    checkpoint_seconds: PositiveFloat = 60.0
+    batch_size: PositiveInt = Field(default=64, exclude=True)
+    checkpoint_seconds: PositiveFloat = Field(default=60.0, exclude=True)
 
     @property
     def torch_device(self) -> torch.device:
@@ -31,19 +29,3 @@ class Resources(BaseModel):
         return {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}[
             self.dtype
         ]
-
-
-class Metrics(BaseModel):
-    """Named metrics; the first one is the headline of the report."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scorers: dict[str, MetricConfig]
-
-
-class Compose(BaseModel):
-    """One way to choose."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    selection: Composition

@@ -1,0 +1,200 @@
+"""Commands of the project, next to Kedro's own: `kedro status`, `lineage`, `compare`, `cost`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import click
+import pandas as pd
+from kedro.framework.cli.utils import _split_params, env_option
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.io import CatalogProtocol, DatasetError
+
+from mitune.errors import UserError
+from mitune.evaluation import mean, paired
+from mitune.hooks.lineage import open_plan
+from mitune.lineage.plan import Plan, State
+from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
+from mitune.pipelines.cost import calibrate, cost_of, total
+from mitune.ranking import Interval
+
+_COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red"}
+
+_pipeline = click.option("--pipeline", "-p", default="__default__", help="Name of the pipeline.")
+_params = click.option(
+    "--params", default="", callback=_split_params, help="As of `kedro run`: name=value,…"
+)
+
+
+@click.group(name="mitune")
+def cli() -> None:
+    """Commands of this project."""
+
+
+@cli.command()
+@env_option
+@_pipeline
+@_params
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@click.pass_obj
+def status(metadata: Any, env: str | None, pipeline: str, params: Any, as_json: bool) -> None:
+    """Show every node as fresh, stale or missing, and why."""
+    if pipeline not in pipelines:
+        raise click.ClickException(f"no pipeline {pipeline!r}; choose of {', '.join(pipelines)}")
+    with _catalog(metadata, env, params) as catalog:
+        plan = open_plan(catalog, [pipeline])
+        states = [plan.state(node) for node in pipelines[pipeline].nodes]
+    if as_json:
+        click.echo(json.dumps([asdict(state) for state in states], indent=1))
+        return
+    for state in states:
+        _show(state)
+    due = sum(state.status != "fresh" for state in states)
+    click.echo(
+        f"\n{due} of {len(states)} nodes would run with --only-missing-outputs."
+        if due
+        else "\nNothing to do."
+    )
+
+
+@cli.command()
+@click.argument("artifact")
+@env_option
+@_params
+@click.pass_obj
+def lineage(metadata: Any, artifact: str, env: str | None, params: Any) -> None:
+    """Print where ARTIFACT (`round_2.adapter`, `report`) came from, back to prompts and model."""
+    with _catalog(metadata, env, params) as catalog:
+        plan = open_plan(catalog, [])
+        if plan.record(artifact) is None:
+            raise click.ClickException(
+                f"{artifact}: nothing is recorded; `kedro catalog describe-datasets` lists names, "
+                "`kedro status` what is there"
+            )
+        _trace(plan, artifact, 0, set())
+
+
+def _trace(plan: Plan, artifact: str, depth: int, seen: set[str]) -> None:
+    margin = "  " * depth
+    record = plan.record(artifact)
+    if record is None:
+        click.echo(f"{margin}{artifact}  (given)")
+        return
+    if artifact in seen:
+        click.echo(f"{margin}{artifact}  {record.digest}  (above)")
+        return
+    seen.add(artifact)
+    made = record.ingredients
+    click.echo(
+        f"{margin}{click.style(artifact, bold=True)}  {record.digest}  by {made.node}"
+        f"  {record.written}  revision {record.revision[:12]}{record.revision[40:]}"
+        f"  run {record.run_id}"
+    )
+    for name, value in made.parameters.items():
+        click.echo(f"{margin}    {name} = {value}")
+    for name, digest in made.inputs.items():
+        if plan.record(name) is None:
+            click.echo(f"{margin}  {name}  {digest}  (given)")
+        else:
+            _trace(plan, name, depth + 1, seen)
+
+
+@cli.command()
+@click.argument("campaigns", nargs=2)
+@env_option
+@click.option("--metric", default=None, help="Default: the first of the metrics.")
+@click.pass_obj
+def compare(metadata: Any, campaigns: tuple[str, str], env: str | None, metric: str | None) -> None:
+    """Compare two CAMPAIGNS, model by model, paired by prompt where they were tested alike."""
+    found: list[dict[str, pd.DataFrame]] = []
+    chosen = metric or ""
+    for name in campaigns:
+        with _catalog(metadata, env, {"campaign": name}) as catalog:
+            chosen = chosen or next(iter(catalog.load("params:metrics").scorers))
+            found.append(_evaluations(catalog))
+        if not found[-1]:
+            raise click.ClickException(f"campaign {name}: nothing is evaluated yet")
+    first, second = found
+    click.echo(f"{chosen}, mean (95 % interval over prompts)\n")
+    click.echo(f"{'model':12}{campaigns[0]:>30}{campaigns[1]:>30}{'difference':>30}")
+    for model in dict.fromkeys([*first, *second]):
+        shown = [_mean(side.get(model), chosen) for side in found]
+        difference = ""
+        if model in first and model in second and _paired(first[model], second[model]):
+            both = {"second": second[model], "first": first[model]}
+            difference = _interval(paired(both, "second", "first", chosen), sign="+")
+        click.echo(f"{model:12}{shown[0]:>30}{shown[1]:>30}{difference:>30}")
+
+
+@cli.command()
+@env_option
+@_pipeline
+@_params
+@click.pass_obj
+def cost(metadata: Any, env: str | None, pipeline: str, params: Any) -> None:
+    """Count what a run will compute and write, time a few network calls, and run nothing."""
+    if pipeline not in pipelines:
+        raise click.ClickException(f"no pipeline {pipeline!r}; choose of {', '.join(pipelines)}")
+    with _catalog(metadata, env, params) as catalog:
+        try:
+            costs = cost_of(pipelines[pipeline].nodes, catalog, calibrate(catalog))
+        except (UserError, DatasetError) as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(
+        f"{'node':42}{'images':>9}{'evaluations':>14}{'trained on':>12}{'MB':>10}{'time':>14}"
+    )
+    for row in [*costs, total(costs)]:
+        click.echo(
+            f"{row.node:42}{row.images:>9,}{row.evaluations:>14,}{row.training:>12,}"
+            f"{row.bytes / 1e6:>10,.1f}{_duration(row.seconds):>14}"
+        )
+    click.echo("\nEvaluations and trained on: latents that pass the network, without and with")
+    click.echo("gradients. Time leaves out loading, decoding, metrics and drawing.")
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _evaluations(catalog: CatalogProtocol) -> dict[str, pd.DataFrame]:
+    """Evaluations of a campaign, by model."""
+    models = ["base", *CONTROLS, *(f"round_{r}" for r in range(1, MAX_ROUNDS + 1))]
+    names = {model: f"{model}.evaluation" for model in models}
+    return {model: catalog.load(name) for model, name in names.items() if catalog.exists(name)}
+
+
+def _paired(first: pd.DataFrame, second: pd.DataFrame) -> bool:
+    return set(first["seed"]) == set(second["seed"])
+
+
+def _mean(table: pd.DataFrame | None, metric: str) -> str:
+    if table is None:
+        return "–"
+    if metric not in table:
+        raise click.ClickException(f"no metric {metric!r}; choose of {', '.join(map(str, table))}")
+    return _interval(mean(table, metric))
+
+
+def _interval(found: Interval, sign: str = "") -> str:
+    return f"{found.mean:{sign}.3f} ({found.low:{sign}.3f} to {found.high:{sign}.3f})"
+
+
+@contextmanager
+def _catalog(metadata: Any, env: str | None, params: Any) -> Iterator[CatalogProtocol]:
+    with KedroSession.create(metadata.project_path, env=env, runtime_params=params) as session:
+        yield session.load_context().catalog
+
+
+def _show(state: State) -> None:
+    label = click.style(f"{state.status:8}", fg=_COLOURS[state.status])
+    first, *more = state.reasons or ("",)
+    click.echo(f"{label}{state.node:45}{first}".rstrip())
+    for reason in more:
+        click.echo(" " * 53 + reason)

@@ -1,0 +1,123 @@
+"""Make `--only-missing-outputs` mean missing or stale; record what made each dataset.
+
+A record is deleted before its node writes, and written when the node is done, which is when the
+next one starts: whatever is interrupted is stale.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from mitune.lineage.plan import Plan, producers
+from mitune.lineage.provenance import revision, versions
+from mitune.lineage.records import Record, Records
+
+RECORDS = "lineage_records"
+PROVENANCE = "provenance"
+logger = logging.getLogger(__name__)
+
+
+def open_plan(catalog: CatalogProtocol, requested: Iterable[str]) -> Plan:
+    """The plan of a session; datasets are made as in the requested pipelines, else as in any."""
+    names = [name for name in requested if name in pipelines]
+    every = [pipelines[name] for name in [*names, "__default__", *pipelines]]
+    return Plan(producers(every), catalog, Records(catalog.load(RECORDS)))
+
+
+class LineageHooks:
+    """Plan before, record after."""
+
+    def __init__(self) -> None:
+        self._root = Path()
+        self._plan: Plan | None = None
+        self._records = Records(Path())
+        self._open: Node | None = None
+        self._facts: dict[str, Any] = {}
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Remember where the project is."""
+        self._root = Path(context.project_path)
+
+    @hook_impl(trylast=True)
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Find stale nodes; let Kedro's filter see their outputs as missing."""
+        if RECORDS not in catalog:
+            return
+        names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
+        self._plan = plan = open_plan(catalog, [name for name in names if name])
+        self._records = Records(catalog.load(RECORDS))
+        self._facts = {
+            "revision": revision(self._root),
+            "run_id": str(run_params.get("run_id") or run_params.get("session_id")),
+            "versions": versions(),
+        }
+        if PROVENANCE in catalog:
+            catalog.save(PROVENANCE, self._facts)
+        self._warn_of_inputs(plan, pipeline)
+        if run_params.get("only_missing_outputs"):
+            for node in pipeline.nodes:
+                if plan.state(node).status != "fresh":
+                    _hide(catalog, node.outputs)
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """The node before is done; this one's outputs are nobody's until it is."""
+        self._close()
+        if self._plan:
+            for output in node.outputs:
+                # A new version takes nothing from the one before.
+                if self._plan.record_name(output) == output:
+                    self._records.forget(output)
+            self._open = node
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """The last node is done."""
+        self._close()
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """The node that failed gets no record."""
+        self._open = None
+
+    def _close(self) -> None:
+        if self._plan is None or self._open is None:
+            return
+        ingredients = self._plan.actual(self._open)
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        for output in self._open.outputs:
+            files = self._plan.files(output)
+            name = self._plan.record_name(output)
+            self._records.write(name, Record(ingredients, files, written=now, **self._facts))
+        self._open = None
+
+    def _warn_of_inputs(self, plan: Plan, pipeline: Pipeline) -> None:
+        for name in sorted(pipeline.inputs()):
+            maker = plan.maker(name)
+            if maker is None:
+                continue
+            state = plan.state(maker)
+            if state.status == "stale":
+                logger.warning(
+                    "%s is stale (%s); this run uses it as it is", name, "; ".join(state.reasons)
+                )
+
+
+def _hide(catalog: CatalogProtocol, names: Iterable[str]) -> None:
+    """Kedro has no public way to call a dataset out of date: say that it does not exist."""
+    for name in names:
+        dataset: Any = catalog.get(name)
+        dataset._exists = lambda: False

@@ -1,0 +1,1 @@
+"""What made each dataset, whether that still holds, and why not."""

@@ -1,0 +1,170 @@
+"""What a run will cost, counted before it starts and timed on a few network calls.
+
+Nothing is subtracted for what is already done.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from kedro.io import CatalogProtocol
+from kedro.pipeline.node import Node
+
+from mitune.adapters import AdapterSettings, attach
+from mitune.backbones import Backbone, open_backbone
+from mitune.candidates import Generation
+from mitune.finetuning import Finetuning
+from mitune.pipelines.evaluate.images import generate_test_images
+from mitune.pipelines.finetune.nodes import train
+from mitune.pipelines.generate.nodes import generate_candidates
+from mitune.pipelines.prompts.parameters import Prompts
+from mitune.pipelines.resources import Resources
+from mitune.prompts import read_split
+
+_LATENT_BYTES = 2  # float16
+_INCREMENT_BYTES = 4
+_ADAPTER_BYTES = 4  # float32 per weight
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one node. `seconds` leaves out loading, measuring and drawing."""
+
+    node: str
+    images: int = 0
+    evaluations: int = 0  # of the network on one latent, without gradients
+    training: int = 0  # of the network on one latent, with gradients
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds per latent, and the sizes that only the model knows."""
+
+    evaluation: float
+    training: float
+    latent_numel: int
+    adapter_numel: int
+
+
+def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> list[Cost]:
+    """Cost of every node that generates or trains."""
+    prompts: Prompts = catalog.load("params:prompts")
+    folder = catalog.load("prompt_files")
+    tests = prompts.evaluate_on
+    counts = {
+        "prompts": _count(folder, prompts, "train", prompts.train_per_category),
+        "tuning_prompts": _count(folder, prompts, "tuning", prompts.tuning_per_category),
+        "test_prompts": _count(folder, prompts, tests, getattr(prompts, f"{tests}_per_category")),
+    }
+    found = []
+    for node in nodes:
+        if node.func not in (generate_candidates, generate_test_images, train):
+            continue
+        parameters = [catalog.load(name) for name in node.inputs if name.startswith("params:")]
+        settings = next(p for p in parameters if isinstance(p, Generation | Finetuning))
+        if isinstance(settings, Generation):
+            texts = next(counts[name] for name in node.inputs if name in counts)
+            found.append(_generation(node.name, texts, settings, speed))
+        else:
+            found.append(_finetuning(node.name, settings, speed))
+    return found
+
+
+def _count(folder: Any, prompts: Prompts, split: str, per_category: int) -> int:
+    return len(read_split(folder, prompts.categories, split, per_category, prompts.seed))
+
+
+def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> Cost:
+    images = prompts * settings.images_per_prompt
+    scoring = settings.scoring
+    evaluations = images * (2 * settings.steps + scoring.evaluations_per_image)
+    increments = sum(e.strata for e in scoring.drawn.values()) + settings.steps * bool(scoring.path)
+    size = images * (speed.latent_numel * _LATENT_BYTES + increments * _INCREMENT_BYTES)
+    return Cost(name, images, evaluations, 0, size, evaluations * speed.evaluation)
+
+
+def _finetuning(name: str, settings: Finetuning, speed: Speed) -> Cost:
+    rows = settings.optimisation.steps * settings.optimisation.batch_size
+    size = speed.adapter_numel * _ADAPTER_BYTES
+    return Cost(name, 0, 0, rows, size, rows * speed.training)
+
+
+def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:
+    """Time a few evaluations and training steps of the model at the batch size of the run."""
+    resources: Resources = catalog.load("params:resources")
+    finetune: Finetuning = catalog.load("params:finetune")
+    backbone = open_backbone(
+        catalog.load("base_model"), resources.torch_device, resources.torch_dtype
+    )
+    size = resources.batch_size
+    condition = backbone.encode_prompts([""]).expand(size)
+    latents = torch.randn(size, *backbone.latent_shape, device=backbone.device)
+    times = torch.full((size,), 500, device=backbone.device)
+
+    @torch.no_grad()
+    def evaluate() -> None:
+        backbone.denoiser.predict(latents, times, condition)
+
+    evaluation = _timed(evaluate, repeats) / size
+    return Speed(
+        evaluation,
+        _training_speed(backbone, finetune, latents, repeats),
+        latents[0].numel(),
+        _adapter_numel(backbone),
+    )
+
+
+def _training_speed(
+    backbone: Backbone, settings: Finetuning, latents: torch.Tensor, repeats: int
+) -> float:
+    _attach(backbone, settings.adapter)
+    rows = settings.optimisation.micro_batch_size or settings.optimisation.batch_size
+    batch = latents[:1].expand(rows, *latents.shape[1:])
+    condition = backbone.encode_prompts([""]).expand(rows)
+    times = torch.full((rows,), 500, device=backbone.device)
+    accelerator = Accelerator(cpu=backbone.device.type == "cpu")
+
+    def step() -> None:
+        predicted = backbone.denoiser.predict(batch, times, condition).eps
+        accelerator.backward(predicted.float().square().mean())
+
+    return _timed(step, repeats) / rows
+
+
+def _attach(backbone: Backbone, settings: AdapterSettings) -> None:
+    attach(backbone, settings, seed=0)
+    backbone.network.train()
+
+
+def _adapter_numel(backbone: Backbone) -> int:
+    return sum(p.numel() for p in backbone.network.parameters() if p.requires_grad)
+
+
+def _timed(action: Any, repeats: int) -> float:
+    action()  # the first call allocates and compiles
+    start = time.perf_counter()
+    for _ in range(repeats):
+        action()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / repeats
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The sum over nodes."""
+    found = list(costs)
+    return Cost(
+        "all",
+        sum(c.images for c in found),
+        sum(c.evaluations for c in found),
+        sum(c.training for c in found),
+        sum(c.bytes for c in found),
+        sum(c.seconds for c in found),
+    )

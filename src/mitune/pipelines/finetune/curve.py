@@ -1,0 +1,13 @@
+"""Draw what training logged: apart from training, so that a change of style trains nothing."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mitune import figures
+
+
+def draw_training(training_log: pd.DataFrame) -> Figure:
+    """Loss and gradient norm by step."""
+    return figures.training(training_log)

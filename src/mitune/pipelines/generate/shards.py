@@ -1,0 +1,54 @@
+"""Images as shards, made where they are missing and read back where they are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+from tqdm import tqdm
+
+from mitune.candidates import Generation, Source, generate, shard_keys, todo_counts
+from mitune.datasets.shards import Shards
+from mitune.errors import UserError
+from mitune.pipelines.models import opened
+from mitune.pipelines.resources import Resources
+
+
+def make_shards(
+    prompts: pd.DataFrame,
+    source: Source,
+    finished: Shards,
+    settings: Generation,
+    resources: Resources,
+) -> Iterator[dict[str, pd.DataFrame]]:
+    """Shards of `source` that are not finished, with a bar; no model is opened if all are."""
+    counts = todo_counts(finished, shard_keys(source, settings, prompts), settings)
+    done = sum(count == 0 for count in counts.values())
+    with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
+        if done == len(prompts):
+            return
+        with opened(source.model, source.adapter, resources) as backbone:
+            for prompt_id, shard in generate(
+                backbone, source, prompts, settings, resources.batch_size, finished
+            ):
+                yield {prompt_id: shard}
+                progress.update()
+
+
+def read_shards(
+    shards: Shards, keys: Mapping[str, str], settings: Generation
+) -> Iterator[pd.DataFrame]:
+    """The first M rows of every prompt's shard.
+
+    Raises
+    ------
+    UserError
+        If a shard is of other settings, or has fewer rows.
+    """
+    for prompt_id, key in keys.items():
+        if shards.count(prompt_id, key) < settings.images_per_prompt:
+            raise UserError(
+                f"{prompt_id}: its images are missing, too few or of other settings; rerun the "
+                "stage that makes them"
+            )
+        yield shards[prompt_id].head(settings.images_per_prompt)

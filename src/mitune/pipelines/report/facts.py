@@ -1,0 +1,52 @@
+"""What happened, in words: apart from measuring, so that a new metric does not change it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from mitune.backbones import ModelRef
+from mitune.candidates import Generation
+from mitune.composition import RandomK
+from mitune.finetuning import Finetuning
+from mitune.pipelines.compose.parameters import Compose
+
+
+def page_facts(
+    prompts: pd.DataFrame,
+    model: ModelRef,
+    settings: Generation,
+    training: Finetuning,
+    choice: Compose,
+) -> dict[str, Any]:
+    """What happened, in words and numbers."""
+    count, images = len(prompts), settings.images_per_prompt
+    evaluations = 2 * settings.steps + settings.scoring.evaluations_per_image
+    selection = choice.selection
+    rule = selection.kind.replace("_", " ")
+    score = "" if isinstance(selection, RandomK) else f" by {selection.score} score"
+    return {
+        "title": f"{Path(model.path).name}, aligned by its own mutual information",
+        "lead": (
+            f"For each of {count} prompts the model made {images} images, estimated how much each "
+            f"one says about its prompt, and was fine-tuned on the chosen ones "
+            f"({rule}{score}, k = {selection.k})."
+        ),
+        "reward_note": (
+            "No metric was used to choose or to train: they only measure. The miniature world is a "
+            "laboratory, not evidence about Stable Diffusion."
+        ),
+        "cost_note": (
+            f"A round evaluates the network {count * images * evaluations:,} times for candidates: "
+            f"{count} prompts x {images} images x ({settings.steps} steps x 2 branches + "
+            f"{settings.scoring.evaluations_per_image} for scores)."
+        ),
+        "made": {
+            "model": f"{model.path} ({model.digest})",
+            "generate": settings.model_dump_json(),
+            "compose": choice.model_dump_json(),
+            "finetune": training.model_dump_json(),
+        },
+    }

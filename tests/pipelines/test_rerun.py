@@ -1,0 +1,344 @@
+"""Change one thing: only what depends on it is stale, and only that runs."""
+
+import json
+import multiprocessing
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from mitune.adapters import digest
+from mitune.hooks.lineage import open_plan
+from tests.pipelines.conftest import kedro
+
+ROUNDS, CONTROLS = ("round_1", "round_2"), ("random_k", "lowest_k")
+REPORT = {"summarise", "write_report"}
+
+
+def stage(*names: str, of: tuple[str, ...]) -> set[str]:
+    nodes = {
+        "generate": ("generate_candidates", "collect_scores"),
+        "rank": ("measure_candidates", "analyse"),
+        "compose": ("compose",),
+        "finetune": ("train", "draw_training"),
+        "evaluate": ("generate_test_images", "evaluate"),
+    }
+    return {f"{owner}.{name}.{node}" for owner in of for name in names for node in nodes[name]}
+
+
+ALL_OF_ROUND_2 = stage("generate", "rank", "compose", "finetune", "evaluate", of=("round_2",))
+MEASURING = stage("rank", of=ROUNDS) | {
+    f"{owner}.evaluate.evaluate" for owner in ("base", *ROUNDS, *CONTROLS)
+}
+EVERYTHING = (
+    {"ingest", "page_facts", *REPORT}
+    | stage("generate", "rank", of=ROUNDS)
+    | stage("compose", "finetune", of=(*ROUNDS, *CONTROLS))
+    | stage("evaluate", of=("base", *ROUNDS, *CONTROLS))
+)
+
+PARAMETERS = {
+    "nothing": ({}, set()),
+    "how fast": ({"resources.batch_size": 7, "resources.device": "cpu"}, set()),
+    "learning rate": (
+        {"finetune.optimisation.learning_rate": 3e-5},
+        stage("finetune", "evaluate", of=("round_1", *CONTROLS))
+        | ALL_OF_ROUND_2
+        | REPORT
+        | {"page_facts"},
+    ),
+    "scorer": (
+        {"compose.selection.score": "path"},
+        stage("compose", "finetune", "evaluate", of=("round_1",))
+        | ALL_OF_ROUND_2
+        | REPORT
+        | {"page_facts"},
+    ),
+    "k": (
+        {"compose.selection.k": 2},
+        stage("compose", "finetune", "evaluate", of=("round_1",))
+        | ALL_OF_ROUND_2
+        | REPORT
+        | {"page_facts"},
+    ),
+    "k of a control": (
+        {"compose_random_k.selection.k": 2},
+        stage("compose", "finetune", "evaluate", of=("random_k",)) | REPORT,
+    ),
+    "test steps": (
+        {"evaluate.steps": 4},
+        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT,
+    ),
+    "pictures kept": (
+        {"evaluate.keep_pictures": 1},
+        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT,
+    ),
+}
+
+
+@pytest.fixture
+def copy(project: Path, finished, tmp_path: Path, monkeypatch) -> Path:
+    """The finished project, to be changed; this process stands in it."""
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    folder = tmp_path / "copy"
+    shutil.copytree(project, folder)
+    monkeypatch.chdir(folder)
+    bootstrap_project(folder)
+    return folder
+
+
+def _nested(flat: dict) -> dict:
+    nested: dict = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        inner = nested
+        for key in path:
+            inner = inner.setdefault(key, {})
+        inner[last] = value
+    return nested
+
+
+def due(folder: Path, parameters: dict | None = None) -> dict[str, str]:
+    """Nodes that would run, with their reasons."""
+    with KedroSession.create(
+        folder, env="smoke", runtime_params=_nested(parameters or {})
+    ) as session:
+        plan = open_plan(session.load_context().catalog, ["mitune"])
+        states = [plan.state(node) for node in pipelines["mitune"].nodes]
+    return {s.node: "; ".join(s.reasons) for s in states if s.status != "fresh"}
+
+
+def rerun(folder: Path, parameters: dict | None = None) -> set[str]:
+    """Run what is due; the nodes that ran."""
+    timings = folder / "data/smoke/08_reporting/main/timings.json"
+    timings.unlink()
+    with KedroSession.create(
+        folder, env="smoke", runtime_params=_nested(parameters or {})
+    ) as session:
+        session.run(pipeline_names=["mitune"], only_missing_outputs=True)
+    return set(json.loads(timings.read_text())) if timings.exists() else set()
+
+
+@pytest.mark.parametrize("case", PARAMETERS)
+def test_a_parameter_concerns_what_reads_it(
+    case: str, project: Path, finished, monkeypatch
+) -> None:
+    monkeypatch.chdir(project)
+    bootstrap_project(project)
+    parameters, expected = PARAMETERS[case]
+    found = due(project, parameters)
+    assert set(found) == expected
+    for name in parameters:
+        if expected:
+            assert any(f"params:{name} " in reason for reason in found.values())
+
+
+def _shard(folder: Path) -> Path:
+    return sorted((folder / "data/smoke/04_feature/main/round_1/candidates").glob("*"))[0]
+
+
+def _delete_adapter(folder: Path) -> None:
+    shutil.rmtree(folder / "data/smoke/06_models/main/round_1/adapter")
+
+
+def _delete_shard(folder: Path) -> None:
+    _shard(folder).unlink()
+
+
+def _truncate_shard(folder: Path) -> None:
+    _shard(folder).write_bytes(_shard(folder).read_bytes()[:-30])
+
+
+FILES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
+    "an adapter is deleted": (_delete_adapter, {"round_1.finetune.train"}),
+    "a shard is deleted": (_delete_shard, {"round_1.generate.generate_candidates"}),
+    "a shard is truncated": (_truncate_shard, {"round_1.generate.generate_candidates"}),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_lost_file_is_made_again_and_nothing_else(case: str, copy: Path) -> None:
+    damage, expected = FILES[case]
+    before = _shard(copy).read_bytes()
+    damage(copy)
+    assert set(due(copy)) == expected
+    assert rerun(copy) == expected
+    assert due(copy) == {}  # what follows is still right: the same was made again
+    assert _shard(copy).read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_changed_parameter_runs_what_is_stale_and_another_round_adds_to_it(copy: Path) -> None:
+    change, expected = PARAMETERS["learning rate"]
+    (before,) = (copy / "data/smoke/06_models/main/round_1/adapter").iterdir()
+    assert rerun(copy, change) == expected
+    assert due(copy, change) == {}
+    versions = sorted((copy / "data/smoke/06_models/main/round_1/adapter").iterdir())
+    assert len(versions) == 2 and before in versions  # the old adapter is kept
+    assert digest(versions[0] / "adapter") != digest(versions[1] / "adapter")
+    # The version before can be loaded again: what is made of it says so.
+    evaluate = kedro(
+        copy,
+        "run",
+        "--env=smoke",
+        "--nodes=round_1.evaluate.generate_test_images,round_1.evaluate.evaluate",
+        f"--load-versions=round_1.adapter:{before.name}",
+    )
+    assert evaluate.returncode == 0, evaluate.stderr[-2000:]
+    shard = next((copy / "data/smoke/07_model_output/main/round_1/test_images").glob("*.parquet"))
+    assert pd.read_parquet(shard).attrs["adapter"] == digest(before / "adapter")
+    assert set(due(copy, change)) >= {"round_1.evaluate.evaluate"}
+
+
+def test_more_prompts_and_more_images_reuse_what_is_there(copy: Path) -> None:
+    folder = copy / "data/smoke/04_feature/main/round_1/candidates"
+    before = {p.name: pd.read_parquet(p) for p in folder.glob("*.parquet")}
+    more = {"generate.images_per_prompt": 4, "prompts.train_per_category": 2}
+    assert set(due(copy, more)) >= {"ingest", "round_1.generate.generate_candidates"}
+    with KedroSession.create(copy, env="smoke", runtime_params=_nested(more)) as session:
+        session.run(node_names=["ingest", "round_1.generate.generate_candidates"])
+    after = {p.name: pd.read_parquet(p) for p in folder.glob("*.parquet")}
+    assert len(after) == 2 * len(before)
+    for name, table in before.items():
+        assert len(after[name]) == 4
+        assert after[name]["latent"].tolist()[:3] == table["latent"].tolist()
+
+
+def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
+    def stale() -> set[str]:
+        found = kedro(copy, "status", "--env=smoke", "--pipeline=mitune", "--json")
+        assert found.returncode == 0, found.stderr
+        states = json.loads(found.stdout[found.stdout.index("[\n") :])
+        return {s["node"] for s in states if s["status"] != "fresh"}
+
+    training = copy / "src/mitune/training.py"
+    training.write_text(f"# why\n{training.read_text()}")
+    assert stale() == set()
+    judge = copy / "src/mitune/metrics/judge.py"
+    judge.write_text(judge.read_text().replace("round(j.score, 2)", "round(j.score, 3)"))
+    assert stale() == MEASURING | REPORT
+    prompts = copy / "data/01_raw/prompts/miniature/color_train.txt"
+    prompts.write_text(prompts.read_text() + "a red star and a red star and a red star\n")
+    assert stale() == EVERYTHING
+
+
+@pytest.mark.slow
+def test_campaigns_are_compared_by_one_command(copy: Path) -> None:
+    """The same work under another name: everything is equal, and nothing is shared on disk."""
+    with KedroSession.create(copy, env="smoke", runtime_params={"campaign": "again"}) as session:
+        session.run(pipeline_names=["mitune_r1"])
+    found = kedro(copy, "compare", "main", "again", "--env=smoke")
+    assert found.returncode == 0, found.stderr
+    rows = {line.split()[0]: line for line in found.stdout.splitlines() if "(" in line}
+    assert rows["round_1"].count("+0.000") == 3 and rows["random_k"].count("+0.000") == 3
+    assert "–" in rows["round_2"]
+    unknown = kedro(copy, "compare", "main", "nobody", "--env=smoke")
+    assert unknown.returncode == 1 and "campaign nobody: nothing is evaluated" in unknown.stderr
+
+
+def test_cost_is_counted_before_anything_runs(project: Path, finished) -> None:
+    """The smoke run's counts by hand, and its sizes against what the run has written."""
+    found = kedro(project, "cost", "--env=smoke", "--pipeline=mitune")
+    assert found.returncode == 0, found.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in found.stdout.splitlines() if line}
+    # 2 prompts x 3 images x (3 steps x 2 branches + 2 draws x 2)
+    assert rows["round_1.generate.generate_candidates"][:3] == ["6", "60", "0"]
+    assert rows["base.evaluate.generate_test_images"][:3] == ["4", "24", "0"]
+    assert rows["round_2.finetune.train"][:3] == ["0", "0", "4"]
+    weights = next((project / "data/smoke/06_models/main/round_1").rglob("*.safetensors"))
+    assert float(rows["round_1.finetune.train"][3]) == pytest.approx(
+        weights.stat().st_size / 1e6, abs=0.2
+    )
+    assert rows["all"][:3] == ["32", "240", "16"]
+
+
+def test_lineage_leads_back_to_model_and_prompts(copy: Path) -> None:
+    found = kedro(copy, "lineage", "round_2.adapter", "--env=smoke")
+    assert found.returncode == 0, found.stderr
+    for step in (
+        "round_2.adapter", "by round_2.finetune.train", "round_1.adapter", "prompt_files",
+        "base_model", "params:finetune.optimisation.learning_rate = 0.0002", "revision", "(given)",
+    ):  # fmt: skip
+        assert step in found.stdout, step
+    unknown = kedro(copy, "lineage", "round_9.adapter", "--env=smoke")
+    assert unknown.returncode == 1 and "nothing is recorded" in unknown.stderr
+
+
+def _no_results(folder: str, names: list[str]) -> set[str]:
+    return {"smoke"} & set(names) if Path(folder).name == "data" else set()
+
+
+def _work(folder: str) -> None:
+    """The whole job, as a process of its own."""
+    import logging
+    import os
+
+    os.chdir(folder)
+    logging.disable()
+    bootstrap_project(Path(folder))
+    with KedroSession.create(folder, env="smoke") as session:
+        session.run(pipeline_names=["mitune"], only_missing_outputs=True)
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(
+    project: Path, finished, tmp_path: Path
+) -> None:
+    """SIGKILL leaves no time to clean up; what is finished is kept and nothing else is trusted."""
+    folder = tmp_path / "project"
+    shutil.copytree(project, folder, ignore=_no_results)
+    # A server that has imported everything once: a start takes milliseconds.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mitune.pipeline_registry", "mitune.settings", __name__])
+    rng = random.Random(0)
+    kills, written_twice = 0, 0
+    written: dict[Path, int] = {}
+    for _ in range(20):
+        process = context.Process(target=_work, args=(str(folder),))
+        process.start()
+        process.join(rng.uniform(1.5, 4.5))
+        if process.is_alive():
+            process.kill()
+            kills += process.join() is None
+        now = {p: p.stat().st_mtime_ns for p in folder.rglob("*/candidates/*.parquet")}
+        written_twice += sum(now.get(path, time) != time for path, time in written.items())
+        written = now
+    last = context.Process(target=_work, args=(str(folder),))
+    last.start()
+    last.join(300)
+    assert last.exitcode == 0 and kills >= 5 and written_twice == 0
+    _assert_equal_results(project / "data/smoke", folder / "data/smoke")
+
+
+def _assert_equal_results(expected: Path, found: Path) -> None:
+    tables = [
+        p.relative_to(expected)
+        for pattern in ("04_feature/main/round_*/scores.parquet",
+                        "05_model_input/main/*/finetuning_set.parquet",
+                        "07_model_output/main/*/samples.parquet")
+        for p in sorted(expected.glob(pattern))
+    ]  # fmt: skip
+    assert len(tables) >= 9
+    for table in tables:
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(expected / table), pd.read_parquet(found / table), check_exact=True
+        )
+    for owner in (*ROUNDS, *CONTROLS):
+        adapters = [
+            sorted(root.glob(f"06_models/main/{owner}/adapter/*/adapter"))[-1]
+            for root in (expected, found)
+        ]
+        assert digest(adapters[0]) == digest(adapters[1]), owner
+        scores = [
+            pd.read_parquet(
+                sorted(root.glob(f"07_model_output/main/{owner}/evaluation.parquet/*/*"))[-1]
+            )
+            for root in (expected, found)
+        ]
+        pd.testing.assert_frame_equal(*scores, check_exact=True)
