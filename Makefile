@@ -8,7 +8,7 @@ run: setup
 	$(BIN)/kedro run --pipeline=mitune
 	@echo
 	@echo "report:    data/08_reporting/main/report.html"
-	@echo "lineage:   make viz     (kedro viz run)"
+	@echo "lineage:   make viz     (a static site in build/), or kedro viz run"
 	@echo "tracking:  make mlflow  (http://127.0.0.1:5000)"
 
 test: setup lint
@@ -29,7 +29,8 @@ setup: .venv/.installed
 	touch $@
 
 viz: setup
-	$(BIN)/kedro viz run
+	$(BIN)/kedro viz build --include-previews
+	@echo "lineage:   build/ (python3 -m http.server --directory build), or live: kedro viz run"
 
 mlflow: setup
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db

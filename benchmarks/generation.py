@@ -85,9 +85,9 @@ def main() -> None:
         "mitune, with the path score": timed(ours(PathScore())),
     }
     images = PROMPTS * IMAGES
-    print(f"{images} images, {STEPS} steps, {torch.get_num_threads()} threads")  # noqa: T201
+    print(f"{images} images, {STEPS} steps, {torch.get_num_threads()} threads")
     for name, seconds in rows.items():
-        print(f"{name:34s} {images / seconds:7.1f} images/s   x{base / seconds:.2f}")  # noqa: T201
+        print(f"{name:34s} {images / seconds:7.1f} images/s   x{base / seconds:.2f}")
 
 
 if __name__ == "__main__":
