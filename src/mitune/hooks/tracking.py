@@ -21,6 +21,7 @@ from mitune.lineage.provenance import revision
 
 logger = logging.getLogger(__name__)
 _DIGEST = "adapter.digest"
+_KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
 
 
 class Tracking(BaseModel):
@@ -96,9 +97,8 @@ class TrackingHooks:
         self._catalog = catalog
         self._client = MlflowClient(tracking_uri=uri)
         self._experiment = self._experiment_id()
-        names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
         tags = {
-            "mlflow.runName": f"{' '.join(str(n) for n in names if n) or 'mitune'}",
+            "mlflow.runName": _run_name(run_params),
             "kedro.run_id": str(run_params.get("run_id") or run_params.get("session_id")),
             "kedro.env": str(run_params.get("env")),
             "git.commit": revision(self._root),
@@ -118,7 +118,7 @@ class TrackingHooks:
         if found:
             return str(found.experiment_id)
         location = (self._root / self._settings.artifacts).as_uri()
-        return str(self._client.create_experiment(name, artifact_location=location))
+        return str(self._client.create_experiment(name, artifact_location=location, tags=_KIND))
 
     def _mirror(self, dataset_name: str, data: Any) -> None:
         dataset = self._catalog.get(dataset_name)
@@ -208,6 +208,14 @@ class TrackingHooks:
         for run in runs:
             self._safely(lambda run=run: self._client.set_terminated(run, status))  # type: ignore[misc]
         self._parent = None
+
+
+def _run_name(run_params: dict[str, Any]) -> str:
+    """The pipelines, and the part of them that was asked for."""
+    names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
+    parts = [*(run_params.get("namespaces") or []), *(run_params.get("node_names") or [])]
+    name = " ".join(str(n) for n in names if n and n != "__default__") or "mitune"
+    return f"{name}: {', '.join(parts)}" if parts else name
 
 
 def _flat(catalog: Any) -> dict[str, Any]:
