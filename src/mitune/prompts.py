@@ -1,29 +1,18 @@
-"""Prompt files in T2I-CompBench's format: one prompt a line, text before the first tab."""
+"""Prompts as tables, one per split, drawn and held out the same way whatever the source."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mitune.errors import UserError
+from mitune.prompt_sources import PromptError, PromptLine, PromptSource, Split
 
-
-class PromptError(UserError):
-    """Bad prompts; the message names the file, the line and the fix."""
-
-
-@dataclass(frozen=True)
-class PromptLine:
-    """One prompt and where it stands."""
-
-    text: str
-    file: Path
-    line: int
+_COLUMNS = ("prompt_id", "category", "prompt", "file", "line")
+_CUT: tuple[Split, ...] = ("test", "tuning")
 
 
 def prompt_id(text: str) -> str:
@@ -31,75 +20,75 @@ def prompt_id(text: str) -> str:
     return hashlib.sha1(text.encode()).hexdigest()[:12]
 
 
-def read_prompt_file(path: Path) -> list[PromptLine]:
-    """All prompts of a file; CRLF and a missing last newline are fine.
+def read_splits(
+    source: PromptSource,
+    path: Path,
+    categories: Sequence[str],
+    per_category: Mapping[Split, int],
+    seed: int,
+) -> dict[Split, pd.DataFrame]:
+    """Tables `train`, `tuning`, `test`: prompt_id, category, prompt, file, line.
+
+    `per_category` prompts of each are drawn, the same ones for a given seed, and those already
+    drawn stay when the number grows; 0 takes all there are. A split that the source does not have
+    is cut from its train prompts first, never from its test prompts; 0 then cuts none.
 
     Raises
     ------
     PromptError
-        If the file is missing, empty or not UTF-8, or holds a blank or a duplicated line.
+        For bad or too few prompts, or a prompt that two splits or categories share.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise PromptError(f"{path}: not found; create it, or correct prompts.categories") from None
-    except UnicodeDecodeError as error:
-        bad = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise PromptError(f"{path}:{bad}: not UTF-8; save the file as UTF-8") from None
-    if not text.strip():
-        raise PromptError(f"{path}: no prompts; put one on each line")
-    seen: dict[str, int] = {}
+    lines = {split: list(found) for split, found in source.read(path, categories).items()}
+    for split in _CUT:
+        if split not in lines:
+            held_out = _draw(lines["train"], split, per_category[split] or None, seed, cut=True)
+            lines[split] = held_out if per_category[split] else []
+            texts = {line.text for line in lines[split]}
+            lines["train"] = [line for line in lines["train"] if line.text not in texts]
+    if not lines["test"]:
+        raise PromptError(
+            f"{path}: has no test prompts of its own; prompts.test_per_category says how many to "
+            "hold out"
+        )
+    drawn = {
+        split: _table(_draw(found, split, per_category[split] or None, seed))
+        for split, found in lines.items()
+    }
+    _check_distinct(pd.concat(drawn.values()))
+    return drawn
+
+
+def _draw(
+    lines: Sequence[PromptLine], split: Split, count: int | None, seed: int, cut: bool = False
+) -> list[PromptLine]:
+    """`count` lines of each category, by rank of a hash: a larger count adds to a smaller one."""
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        prompt = line.split("\t")[0].strip()
-        if not prompt:
-            raise PromptError(f"{path}:{number}: blank prompt; remove the line")
-        if prompt in seen:
+    for category in dict.fromkeys(line.category for line in lines):
+        own = [line for line in lines if line.category == category]
+        if count and count > len(own):
             raise PromptError(
-                f"{path}:{number}: duplicate of line {seen[prompt]} ({prompt!r}); remove one"
+                f"{own[0].file}: {len(own)} prompts of {category}, {count} asked for; lower "
+                f"prompts.{split}_per_category or add prompts"
             )
-        seen[prompt] = number
-        found.append(PromptLine(prompt, path, number))
+        salt = f"{split}:{seed}" if cut else f"{seed}"
+        ranked = sorted(own, key=lambda x: hashlib.sha1(f"{salt}:{x.text}".encode()).digest())
+        found += ranked[:count]
     return found
 
 
-def read_split(
-    folder: Path, categories: Sequence[str], split: str, per_category: int, seed: int
-) -> pd.DataFrame:
-    """A table of prompts of `{category}_{split}.txt`: prompt_id, category, prompt, file, line.
+def _table(lines: Sequence[PromptLine]) -> pd.DataFrame:
+    rows = [(prompt_id(x.text), x.category, x.text, x.file, x.line) for x in lines]
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
 
-    With `per_category` > 0 that many are drawn from each file, the same ones for a given seed;
-    0 takes all.
-    """
-    rows = []
-    for category in categories:
-        lines = read_prompt_file(folder / f"{category}_{split}.txt")
-        if per_category > len(lines):
-            raise PromptError(
-                f"{lines[0].file}: {len(lines)} prompts, {per_category} asked for; lower "
-                f"prompts.{split}_per_category or add prompts"
-            )
-        # Drawing by rank of a hash keeps the choice when per_category grows: more prompts later
-        # are added to those already there.
-        order = sorted(lines, key=lambda p: hashlib.sha1(f"{seed}:{p.text}".encode()).digest())
-        rows += [
-            {
-                "prompt_id": prompt_id(line.text),
-                "category": category,
-                "prompt": line.text,
-                "file": line.file.name,
-                "line": line.line,
-            }
-            for line in order[: per_category or None]
-        ]
-    table = pd.DataFrame(rows)
-    repeated = table[table.duplicated("prompt_id")]
-    if len(repeated):
-        row = repeated.iloc[0]
+
+def _check_distinct(every: pd.DataFrame) -> None:
+    shared = every[every.duplicated("prompt_id")]
+    if len(shared):
+        row = shared.iloc[0]
         raise PromptError(
-            f"{row.file}:{row.line}: {row.prompt!r} is already a prompt of another category"
+            f"{row.file}:{row.line}: {row.prompt!r} is also a prompt of another split or "
+            "category; remove one"
         )
-    return table
 
 
 def image_seed(*parts: object) -> int:

@@ -1,4 +1,4 @@
-"""A folder, handed on as a path: of input files, or of work in progress."""
+"""A folder or a file, handed on as a path: of input, or of work in progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FolderDataset(AbstractDataset[Path, Path]):
         self.metadata = metadata
 
     def load(self) -> Path:
-        """The folder.
+        """The path.
 
         Raises
         ------
@@ -28,10 +28,8 @@ class FolderDataset(AbstractDataset[Path, Path]):
         """
         if self._create:
             self._filepath.mkdir(parents=True, exist_ok=True)
-        if not self._filepath.is_dir():
-            raise DatasetError(
-                f"{self._filepath}: folder not found; create it, or correct globals.yml"
-            )
+        if not self._filepath.exists():
+            raise DatasetError(f"{self._filepath}: not found; create it, or correct globals.yml")
         return self._filepath
 
     def save(self, data: Path) -> None:
@@ -42,4 +40,4 @@ class FolderDataset(AbstractDataset[Path, Path]):
         return {"filepath": str(self._filepath)}
 
     def _exists(self) -> bool:
-        return self._create or self._filepath.is_dir()
+        return self._create or self._filepath.exists()

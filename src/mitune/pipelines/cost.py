@@ -24,7 +24,7 @@ from mitune.pipelines.finetune.nodes import train
 from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.resources import Resources
-from mitune.prompts import read_split
+from mitune.prompts import read_splits
 
 _LATENT_BYTES = 2  # float16
 _INCREMENT_BYTES = 4
@@ -57,11 +57,13 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
     """Cost of every node that generates or trains."""
     prompts: Prompts = catalog.load("params:prompts")
     folder = catalog.load("prompt_files")
-    tests = prompts.evaluate_on
+    tables = read_splits(
+        prompts.source, folder, prompts.categories, prompts.per_category, prompts.seed
+    )
     counts = {
-        "prompts": _count(folder, prompts, "train", prompts.train_per_category),
-        "tuning_prompts": _count(folder, prompts, "tuning", prompts.tuning_per_category),
-        "test_prompts": _count(folder, prompts, tests, getattr(prompts, f"{tests}_per_category")),
+        "prompts": len(tables["train"]),
+        "tuning_prompts": len(tables["tuning"]),
+        "test_prompts": len(tables[prompts.evaluate_on]),
     }
     found = []
     for node in nodes:
@@ -75,10 +77,6 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
         else:
             found.append(_finetuning(node.name, settings, speed))
     return found
-
-
-def _count(folder: Any, prompts: Prompts, split: str, per_category: int) -> int:
-    return len(read_split(folder, prompts.categories, split, per_category, prompts.seed))
 
 
 def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> Cost:

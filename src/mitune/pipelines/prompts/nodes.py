@@ -9,35 +9,19 @@ import pandas as pd
 from mitune.backbones import ModelRef
 from mitune.backbones.tokens import overlong
 from mitune.pipelines.prompts.parameters import Prompts
-from mitune.prompts import PromptError, read_split
+from mitune.prompt_sources import PromptError
+from mitune.prompts import read_splits
 
 
 def ingest(
-    folder: Path, model: ModelRef, settings: Prompts
+    path: Path, model: ModelRef, settings: Prompts
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Train, tuning and evaluation prompts as tables; the three files must not share a prompt."""
-    tables = [
-        read_split(folder, settings.categories, split, count, settings.seed)
-        for split, count in (
-            ("train", settings.train_per_category),
-            ("tuning", settings.tuning_per_category),
-            ("test", settings.test_per_category),
-        )
-    ]
-    every = pd.concat(tables)
-    _check_disjoint(every)
-    _check_length(every, model)
-    train, tuning, test = tables
-    return train, tuning, tuning if settings.evaluate_on == "tuning" else test
-
-
-def _check_disjoint(every: pd.DataFrame) -> None:
-    shared = every[every.duplicated("prompt_id")]
-    if len(shared):
-        row = shared.iloc[0]
-        raise PromptError(
-            f"{row.file}:{row.line}: {row.prompt!r} is also a prompt of another split; remove it"
-        )
+    """Train, tuning and evaluation prompts as tables."""
+    tables = read_splits(
+        settings.source, path, settings.categories, settings.per_category, settings.seed
+    )
+    _check_length(pd.concat(tables.values()), model)
+    return tables["train"], tables["tuning"], tables[settings.evaluate_on]
 
 
 def _check_length(every: pd.DataFrame, model: ModelRef) -> None:

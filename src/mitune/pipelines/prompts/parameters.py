@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+from pydantic import BaseModel, ConfigDict, NonNegativeInt
+
+from mitune.prompt_sources import SourceConfig, Split, SplitFiles
 
 
 class Prompts(BaseModel):
-    """Categories name the files `{category}_{split}.txt`; 0 per category takes all of a file.
+    """`source` is the layout of what `prompts` in globals.yml points to.
+
+    No categories means all that a source has, and 0 per category all prompts.
 
     `evaluate_on`: models are compared on `test` prompts; choose settings on `tuning`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    categories: tuple[str, ...] = Field(min_length=1)
+    source: SourceConfig = SplitFiles()
+    categories: tuple[str, ...] = ()
     train_per_category: NonNegativeInt = 0
     tuning_per_category: NonNegativeInt = 0
     test_per_category: NonNegativeInt = 0
     evaluate_on: Literal["test", "tuning"] = "test"
     seed: NonNegativeInt = 0
+
+    @property
+    def per_category(self) -> dict[Split, int]:
+        """How many of each split."""
+        return {
+            "train": self.train_per_category,
+            "tuning": self.tuning_per_category,
+            "test": self.test_per_category,
+        }

@@ -1,0 +1,50 @@
+"""T2I-CompBench and T2I-CompBench++ (Huang et al. 2023, 2025): `examples/dataset/` as published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from mitune.prompt_sources.base import Lines, PromptError, PromptLine, Split, distinct, read_text
+
+
+class T2ICompBench(BaseModel):
+    """`{category}_train.txt` and `{category}_val.txt`; `val` is the benchmark's test set.
+
+    Categories are the files' own names: color, shape, texture, spatial, non_spatial, complex,
+    3d_spatial, numeracy. The files have CRLF endings, repeated lines (21 in color_train), and
+    prompts of `val` that are also in `train` (4 of shape, 2 of spatial): repetitions count once,
+    and a prompt of the test set is never trained on.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["t2i_compbench"] = "t2i_compbench"
+
+    def read(self, path: Path, categories: Sequence[str]) -> Mapping[Split, Lines]:
+        """Train and test; tuning prompts are cut from train."""
+        if not categories:
+            raise PromptError("prompts.categories: name the categories, e.g. color, spatial")
+        tests = distinct(_lines(path, categories, "val"))
+        held_out = {_plain(line.text) for line in tests}
+        every = distinct(_lines(path, categories, "train"))
+        train = [line for line in every if _plain(line.text) not in held_out]
+        return {"train": train, "test": tests}
+
+
+def _plain(text: str) -> str:
+    """A prompt up to capitals, spaces and the last dot, in which train and test may differ."""
+    return " ".join(text.casefold().rstrip(".").split())
+
+
+def _lines(folder: Path, categories: Sequence[str], split: str) -> list[PromptLine]:
+    found = []
+    for category in categories:
+        path = folder / f"{category}_{split}.txt"
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
+            if prompt := line.split("\t")[0].strip():
+                found.append(PromptLine(prompt, category, path.name, number))
+    return found
