@@ -19,7 +19,7 @@ from mitune.mutual_information import (
     information,
 )
 from mitune.noise import DiscretePath, RectifiedFlowPath
-from mitune.sampling import initial_noise, renoise, sample
+from mitune.sampling import Step, initial_noise, renoise, sample
 
 SD = DiscretePath.scaled_linear()
 FLOW = RectifiedFlowPath()
@@ -370,9 +370,8 @@ def test_registry_and_errors():
     for wrong in ({"draws": 0}, {"log_snr": (1.0, 1.0)}, {"draws": 3, "antithetic": True}):
         with pytest.raises(ValidationError):
             InformationDecomposition(**wrong)
-    for weights in ("paper", "released"):
-        with pytest.raises(ValueError, match="betas of a DDPM grid"):
-            PathScore(weights=weights).weights_for(FLOW, LEADING_100)
+    with pytest.raises(ValueError, match="leaves no step"):
+        PathScore(weights="released").weights_for(FLOW, torch.tensor([1000.0, 20.0]))
     with pytest.raises(ValueError, match="no such step"):
         PathScore(weights="released").weights_for(SD, torch.tensor([50, 1]))
     with pytest.raises(ValueError, match="independent draws"):
@@ -382,3 +381,95 @@ def test_registry_and_errors():
     args = (backbone, torch.ones(1, 2), backbone.null(), backbone.null())
     with pytest.raises(ValueError, match="same draws"):
         information(*args, mixed, seeded())
+
+
+def expected_form(form, times, y, scale, guidance=1.0):
+    """E_{z_t | y} of one form's unweighted increments, through steps as a sampler yields them."""
+    backbone = isotropic(1, scale, FLOW, kind="flow")
+    nodes, weights = np.polynomial.hermite_e.hermegauss(3)
+    alpha, sigma = FLOW.alpha(times), FLOW.sigma(times)
+    spread = (alpha**2 * scale**2 + sigma**2).sqrt()
+    condition = backbone.condition(torch.tensor([[float(y)]])).expand(len(times))
+    total = torch.zeros(len(times), dtype=torch.float64)
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        z_t = (alpha * y + spread * node)[:, None]
+        guided = ClassifierFree(scale=guidance)(backbone, z_t, times, condition, backbone.null())
+        step = Step(0, 0.0, z_t, guided, z_t)
+        total += weight * PathScore(form=form).increment(step, 1.0)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("scale", "y", "kl", "inner"),
+    [
+        (0.5, 0, 0.40472, 0.13070),
+        (0.5, 1, 0.80472, 0.80472),
+        (0.5, 2, 2.00472, 2.82677),
+        (0.5, 3, 4.00472, 6.19684),
+        (1.0, 0, 0.09657, -0.13919),
+        (1.0, 2, 1.09657, 1.80387),
+        (0.1, 0, 1.81251, 1.52747),
+    ],
+)
+def test_rfmi_forms_against_the_true_information(scale, y, kl, inner):
+    """methods 4.4: eq. 12 of RFMI is no KL for a single prompt, the squared form is."""
+    u = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000
+    times = 1000 * (1 - u)
+    weight = 1 / (FLOW.sigma(times) * FLOW.alpha(times)) / len(times)
+    assert float((weight * expected_form("squared", times, y, scale)).sum()) == pytest.approx(
+        kl, abs=2e-4
+    )
+    assert float((weight * expected_form("inner", times, y, scale)).sum()) == pytest.approx(
+        inner, abs=2e-4
+    )
+    torch.testing.assert_close(
+        PathScore(weights="paper").weights_for(FLOW, times), weight, rtol=1e-9, atol=0
+    )
+
+
+def test_rfmi_inner_form_is_right_on_average_over_prompts():
+    """The missing term vanishes in E_Y: both forms give I(X; Y)."""
+    u = (torch.arange(2_000, dtype=torch.float64) + 0.5) / 2_000
+    times = 1000 * (1 - u)
+    weight = 1 / (FLOW.sigma(times) * FLOW.alpha(times)) / len(times)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    found = sum(
+        w * float((weight * expected_form("inner", times, y, 0.5)).sum())
+        for y, w in zip(nodes, weights / weights.sum(), strict=True)
+    )
+    assert found == pytest.approx(0.80472, abs=1e-3)
+
+
+def test_rfmi_released_arithmetic_is_no_integral():
+    """methods 4.3: 97 of 100 steps of the shifted grid kept, their plain mean off by a quarter."""
+    scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+    scheduler.set_timesteps(100)
+    times = scheduler.timesteps.double()
+    weights = PathScore(form="inner", weights="released").weights_for(FLOW, times)
+    assert int((weights > 0).sum()) == 97
+    found = float((weights * expected_form("inner", times, 1, 0.5)).sum())
+    assert found == pytest.approx(0.612, abs=2e-3)
+    quadrature = PathScore(form="inner").weights_for(FLOW, times)
+    assert float((quadrature * expected_form("inner", times, 1, 0.5)).sum()) == pytest.approx(
+        0.8047, abs=0.02
+    )
+
+
+def test_rfmi_guided_form_is_the_released_expression():
+    """(1 - s) / s v_g . (v_g - v_u) on the same predictions, written out."""
+    backbone = isotropic(4, 0.5, FLOW, kind="flow")
+    z_t, t = torch.randn(6, 4, generator=seeded()), torch.full((6,), 400.0)
+    condition = backbone.condition(torch.randn(6, 4, generator=seeded(1)))
+    guided = ClassifierFree(scale=4.5)(backbone, z_t, t, condition, backbone.null())
+    v_u, v_c = guided.unconditional.raw, guided.conditional.raw
+    v_g = v_u + 4.5 * (v_c - v_u)
+    expected = (1 - 0.4) / 0.4 * (v_g * (v_g - v_u)).sum(1)
+    score = PathScore(form="inner_guided", weights="released")
+    weight = float(score.weights_for(FLOW, torch.tensor([400.0])))
+    found = score.increment(Step(0, 400.0, z_t, guided, z_t), weight)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_rfmi_forms_need_a_flow():
+    with pytest.raises(ValueError, match="velocities of a rectified flow"):
+        PathScore(form="inner").weights_for(SD, LEADING_100)

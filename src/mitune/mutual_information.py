@@ -19,7 +19,7 @@ from torch import Tensor
 
 from mitune.denoiser import Condition, Denoiser
 from mitune.information import Information
-from mitune.noise import DiscretePath, NoisePath
+from mitune.noise import DiscretePath, NoisePath, RectifiedFlowPath
 from mitune.prediction import Prediction
 from mitune.renoising import Renoised
 from mitune.sampling import Draw, Step, renoise
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _RELEASED_FIRST_T = 51  # the released code keeps t > 50
+_RELEASED_LEAST_SIGMA = 0.05  # and on flows s > 0.05
 
 
 class PathScore(BaseModel):
@@ -44,11 +45,19 @@ class PathScore(BaseModel):
     p(z_t | c) and the number is a score, no estimate of a KL. Weights:
 
     - `quadrature` (default): half the log-SNR step of the actual grid; nats on any path.
-    - `paper`: kappa_t = beta_t T / (2 alpha_t (1 - abar_t)), alpha_t = 1 - beta_t, averaged over
-      the grid (eq. 2). DDPM only.
-    - `released`: the authors' code: no alpha_t (<= 1.2 % apart), only t > 50, averaged over the
-      kept steps. Truncated: sharp conditionals lose up to half their information. DDPM only.
-      Departure from the code: v-predictions are converted to eps first.
+    - `paper`: on a DDPM grid kappa_t = beta_t T / (2 alpha_t (1 - abar_t)), alpha_t = 1 - beta_t,
+      averaged over the grid (eq. 2); on a flow t / (1 - t) (RFMI, eq. 12), averaged likewise.
+    - `released`: the authors' code. DDPM: no alpha_t (<= 1.2 % apart), only t > 50, averaged over
+      the kept steps; sharp conditionals lose up to half their information. Departure: v-predictions
+      are converted to eps first. Flow: only 0.05 < s < 1, averaged over a grid that is dense near
+      noise, which is no integral.
+
+    Forms, of which the last two are defined on a rectified flow alone (v: its velocities):
+
+    - `squared` (default): ||eps_c - eps_u||^2, the only one that is a KL for each prompt.
+    - `inner`: (1 - s)^2 v_c . (v_c - v_u), RFMI eq. 12. Right on average over prompts, not for
+      each: it misses E[v_u . (v_c - v_u)], and may be negative.
+    - `inner_guided`: the same with the guided velocity for v_c, as the authors' code has it.
 
     `window` drops the steps outside [low, high] of log-SNR, without renormalising the rest.
     """
@@ -57,6 +66,7 @@ class PathScore(BaseModel):
 
     kind: Literal["path"] = "path"
     weights: Literal["paper", "released", "quadrature"] = "quadrature"
+    form: Literal["squared", "inner", "inner_guided"] = "squared"
     window: tuple[float, float] | None = None
 
     @property
@@ -67,17 +77,24 @@ class PathScore(BaseModel):
     def weights_for(self, path: NoisePath, times: Tensor) -> Tensor:
         """One weight per sampler timestep, (n,) float64 on the CPU, for `times` (n,) descending.
 
-        Raises ValueError for the published weights on a path without betas, or a grid that they
-        leave empty.
+        Raises ValueError for a form or published weights that the path does not have, or a grid
+        that they leave empty.
         """
         times = times.to("cpu", torch.float64)
+        if self.form != "squared" and not isinstance(path, RectifiedFlowPath):
+            raise ValueError(
+                f"form: {self.form!r} is made of the velocities of a rectified flow; "
+                f"use 'squared' on a {type(path).__name__}"
+            )
         if self.weights == "quadrature":
             weights = path.information_weights(times)
         elif isinstance(path, DiscretePath):
             weights = self._published(path, times)
+        elif isinstance(path, RectifiedFlowPath):
+            weights = self._published_flow(path, times)
         else:
             raise ValueError(
-                f"weights: {self.weights!r} is defined by the betas of a DDPM grid; "
+                f"weights: {self.weights!r} is defined on a DDPM grid or a rectified flow; "
                 f"use 'quadrature' on a {type(path).__name__}"
             )
         return weights if self.window is None else weights * _inside(path, times, self.window)
@@ -93,10 +110,23 @@ class PathScore(BaseModel):
             raise ValueError("weights: 'released' keeps t > 50, and the sampler has no such step")
         return kappa * kept / kept.sum()
 
+    def _published_flow(self, path: RectifiedFlowPath, times: Tensor) -> Tensor:
+        """Published is (1 - s) / s on v . dv; ours is what multiplies (1 - s)^2 v . dv."""
+        s = path.sigma(times)
+        kept = (s > (_RELEASED_LEAST_SIGMA if self.weights == "released" else 0)) & (s < 1)
+        if not bool(kept.any()):
+            raise ValueError(f"weights: {self.weights!r} leaves no step of this grid")
+        return torch.where(kept, 1 / (s * (1 - s)), 0.0) / kept.sum()
+
     def increment(self, step: Step, weight: float | Tensor) -> Tensor:
-        """One step's w_t ||eps_c - eps_u||^2, (B,) nats."""
-        eps_c, eps_u = _eps(step.guided.conditional), _eps(step.guided.unconditional)
-        return weight * _dot(eps_c - eps_u, eps_c - eps_u)
+        """One step's w_t ||eps_c - eps_u||^2, or another form, (B,) nats."""
+        conditional, unconditional = step.guided.conditional, step.guided.unconditional
+        if self.form == "squared":
+            difference = _eps(conditional) - _eps(unconditional)
+            return weight * _dot(difference, difference)
+        chosen = step.guided.guided if self.form == "inner_guided" else conditional
+        v, v_u = chosen.alpha * _flow(chosen), chosen.alpha * _flow(unconditional)
+        return weight * _dot(v, v - v_u)
 
     def fold(self, path: NoisePath, steps: Iterable[Step]) -> Information:
         """The whole stream of `sample`, (B, n); use `weights_for` and `increment` inside a loop."""
@@ -182,6 +212,11 @@ def information(
 def _eps(prediction: Prediction) -> Tensor:
     eps = prediction.eps
     return eps.to(torch.promote_types(eps.dtype, torch.float32))
+
+
+def _flow(prediction: Prediction) -> Tensor:
+    flow = prediction.flow
+    return flow.to(torch.promote_types(flow.dtype, torch.float32))
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
