@@ -64,7 +64,7 @@ class Scoring(BaseModel):
 
     @model_validator(mode="after")
     def _share_draws(self) -> Scoring:
-        plans = {(e.draws, e.log_snr, e.antithetic) for e in self.drawn.values()}
+        plans = {e.shared for e in self.drawn.values()}
         if len(plans) > 1:
             raise ValueError("forward and information: give both the same draws and log_snr")
         return self

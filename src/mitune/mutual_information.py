@@ -141,12 +141,20 @@ class ForwardScore(Renoised):
 
     Departure: noise levels are drawn over log-SNR, whose measure 1/2 dlambda is the continuous
     form of the paper's kappa_t dt / T. Averages to the KL over x ~ p(x | c), not per image.
+
+    `form: inner` is eq. 12 of RFMI on the noised image (see `PathScore`); with `levels: rfmi` it
+    is the estimator of that paper.
     """
 
     kind: Literal["forward"] = "forward"
+    form: Literal["squared", "inner"] = "squared"
 
     def increment(self, draw: Draw, weight: float | Tensor) -> Tensor:
-        """One draw's w ||eps_c - eps_u||^2, (B,) nats."""
+        """One draw's w ||eps_c - eps_u||^2, or the other form, (B,) nats."""
+        if self.form == "inner":
+            alpha = draw.conditional.alpha
+            v, v_u = alpha * _flow(draw.conditional), alpha * _flow(draw.unconditional)
+            return weight * _dot(v, v - v_u)
         difference = _eps(draw.conditional) - _eps(draw.unconditional)
         return weight * _dot(difference, difference)
 
@@ -190,18 +198,21 @@ def information(
     the prompt, all its candidates meet the same noise, whatever the batch size. Comparing
     estimators costs nothing.
 
-    Raises ValueError if the estimators do not agree on draws, log_snr and antithetic.
+    Raises ValueError if the estimators do not agree on where they noise.
     """
-    if len({(e.draws, e.log_snr, e.antithetic) for e in estimators}) != 1:
+    if len({e.shared for e in estimators}) != 1:
         raise ValueError("estimators: need the same draws, log_snr and antithetic to share draws")
     plan = estimators[0]
     per_stratum = plan.draws // plan.strata
-    log_snr, width = plan.plan(denoiser.path, generator)
+    log_snr, weights = plan.plan(denoiser.path, generator)
     times = denoiser.path.timesteps_at(log_snr)
     noises = plan.noises(z0.shape[1:], generator)
     stream = renoise(denoiser, z0, condition, null, times.repeat_interleave(per_stratum), noises)
-    weight = width / 2 / per_stratum
-    rows = [[e.increment(draw, weight) for e in estimators] for draw in stream]
+    shares = (weights / per_stratum).repeat_interleave(per_stratum).tolist()
+    rows = [
+        [e.increment(draw, share) for e in estimators]
+        for draw, share in zip(stream, shares, strict=True)
+    ]
     met = denoiser.path.log_snr(times.to(torch.float64))
     return tuple(
         Information(torch.stack(column, dim=1).view(len(z0), -1, per_stratum).sum(-1), met, True)

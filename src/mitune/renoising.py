@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 from torch import Tensor
 
 from mitune.noise import NoisePath
+from mitune.noise_levels import NoiseLevels, UniformLevels
 
 
 class Renoised(BaseModel):
     """How a finished image is noised anew: shared by the estimators that do so.
 
-    `draws` noises, stratified uniformly over the `log_snr` window (clipped to what the path has);
+    `draws` noises, stratified over the `log_snr` window (clipped to what the path has) by the
+    density `levels`;
     `antithetic` draws come as pairs +eps, -eps at one noise level and become one increment. What
     tells candidates apart is mostly odd in eps (x . eps), so pairs make the ranking within a prompt
     far more precise (4-25 times on exact Gaussians at equal cost), while the level that candidates
@@ -26,6 +28,7 @@ class Renoised(BaseModel):
     draws: PositiveInt = 24
     log_snr: tuple[float, float] = (-5.4, 1.5)
     antithetic: bool = False
+    levels: NoiseLevels = UniformLevels()
 
     @model_validator(mode="after")
     def _is_drawable(self) -> "Renoised":
@@ -34,6 +37,11 @@ class Renoised(BaseModel):
         if self.antithetic and self.draws % 2:
             raise ValueError(f"draws: antithetic draws come in pairs, got {self.draws}")
         return self
+
+    @property
+    def shared(self) -> tuple[object, ...]:
+        """Estimators that agree on this can share their draws."""
+        return (self.draws, self.log_snr, self.antithetic, self.levels)
 
     @property
     def evaluations_per_image(self) -> int:
@@ -45,8 +53,8 @@ class Renoised(BaseModel):
         """How many noise levels are met: increments per image."""
         return self.draws // 2 if self.antithetic else self.draws
 
-    def plan(self, path: NoisePath, generator: torch.Generator) -> tuple[Tensor, float]:
-        """(log-SNR of each stratum, ascending (K,) float64; the width of a stratum)."""
+    def plan(self, path: NoisePath, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(log-SNR, weight in nats) of each stratum, ascending, (K,) float64."""
         lowest, highest = path.log_snr_range
         low, high = max(self.log_snr[0], lowest), min(self.log_snr[1], highest)
         if not low < high:
@@ -54,8 +62,9 @@ class Renoised(BaseModel):
         jitter = torch.rand(
             self.strata, generator=generator, device=generator.device, dtype=torch.float64
         ).cpu()
-        width = (high - low) / self.strata
-        return low + (torch.arange(self.strata) + jitter) * width, width
+        u = (torch.arange(self.strata) + jitter) / self.strata
+        log_snr, weight = self.levels.at(u, low, high)
+        return log_snr, weight / self.strata
 
     def noises(self, shape: Sequence[int], generator: torch.Generator) -> Iterator[Tensor]:
         """One noise per draw, `shape` being that of one latent: all candidates share it."""
