@@ -94,11 +94,12 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
     state = convert_state_dict_to_diffusers(get_peft_model_state_dict(backbone.network))
-    metadata = _collate_lora_metadata({"unet": backbone.network})
+    metadata = _collate_lora_metadata({backbone.network_name: backbone.network})
     for config in metadata.values():
         # Sets have another order in each process; equal adapters must be equal files.
         config |= {k: sorted(v) for k, v in config.items() if isinstance(v, set)}
-    pipeline.save_lora_weights(folder, unet_lora_layers=state, **metadata)
+    layers = {f"{backbone.network_name}_lora_layers": state}
+    pipeline.save_lora_weights(folder, **layers, **metadata)
     facts = {**facts, "digest": digest(folder)}
     (folder / "adapter.json").write_text(json.dumps(facts, indent=2, default=str))
 

@@ -179,12 +179,13 @@ def _check_finite(latent: Tensor, index: int) -> None:
         )
 
 
-SamplerName: TypeAlias = Literal["ddpm", "ddim", "dpm_solver", "euler"]
+SamplerName: TypeAlias = Literal["ddpm", "ddim", "dpm_solver", "euler", "flow_euler"]
 _SAMPLERS = {
     "ddpm": DDPMScheduler,
     "ddim": DDIMScheduler,
     "dpm_solver": DPMSolverMultistepScheduler,
     "euler": EulerDiscreteScheduler,
+    "flow_euler": FlowMatchEulerDiscreteScheduler,
 }
 
 
@@ -192,7 +193,18 @@ def build_scheduler(name: SamplerName, trained: Scheduler) -> Scheduler:
     """The named diffusers scheduler on the grid of a checkpoint's own.
 
     Latents are not bounded by 1, so the predicted x0 is never clipped, whatever the class defaults.
+
+    Raises
+    ------
+    UserError
+        For a sampler of flows on a DDPM checkpoint, or the reverse.
     """
-    config = {**trained.config, "clip_sample": False}
+    flow = isinstance(trained, FlowMatchEulerDiscreteScheduler)
+    if flow != (name == "flow_euler"):
+        fitting = "flow_euler" if flow else ", ".join(n for n in _SAMPLERS if n != "flow_euler")
+        raise UserError(
+            f"sampler: {name!r} does not fit a model with {type(trained).__name__}; use {fitting}"
+        )
+    config = dict(trained.config) if flow else {**trained.config, "clip_sample": False}
     scheduler: Scheduler = _SAMPLERS[name].from_config(config)
     return scheduler

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 
 from mitune.backbones.base import AdapterRef, Backbone, ModelError, ModelRef, pipeline_class
+
+if TYPE_CHECKING:
+    from mitune.backbones.pipeline import PipelineBackbone
 
 __all__ = ["AdapterRef", "Backbone", "ModelError", "ModelRef", "open_backbone"]
 
@@ -20,8 +25,14 @@ def open_backbone(
         If the family is not supported or the weights cannot be read.
     """
     from mitune.backbones.stable_diffusion import StableDiffusion
+    from mitune.backbones.stable_diffusion_3 import StableDiffusion3
+    from mitune.backbones.stable_diffusion_xl import StableDiffusionXL
 
-    families = {"StableDiffusionPipeline": StableDiffusion}
+    families: dict[str, type[PipelineBackbone]] = {
+        "StableDiffusionPipeline": StableDiffusion,
+        "StableDiffusionXLPipeline": StableDiffusionXL,
+        "StableDiffusion3Pipeline": StableDiffusion3,
+    }
     name = pipeline_class(ref)
     if name not in families:
         raise ModelError(f"{ref.path}: {name} is not supported; families: {', '.join(families)}")

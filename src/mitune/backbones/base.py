@@ -50,6 +50,11 @@ class Backbone(Protocol):
         ...
 
     @property
+    def network_name(self) -> str:
+        """What the network is called in the pipeline: `unet` or `transformer`."""
+        ...
+
+    @property
     def pipeline(self) -> Any:
         """The diffusers pipeline that everything is a part of."""
         ...
@@ -80,6 +85,21 @@ def pipeline_class(ref: ModelRef) -> str:
         ) from None
     except (ValueError, KeyError) as error:
         raise ModelError(f"{index}: not a diffusers model index ({error}); restore it") from None
+
+
+def part_names(ref: ModelRef) -> tuple[str, ...]:
+    """What a model folder is made of; nothing is known of a hub id."""
+    return tuple(_index(ref))
+
+
+def absent_parts(ref: ModelRef) -> dict[str, None]:
+    """Parts that a model folder was saved without; diffusers must be told of them again."""
+    return {name: None for name, value in _index(ref).items() if value == [None, None]}
+
+
+def _index(ref: ModelRef) -> dict[str, Any]:
+    index = Path(ref.path) / "model_index.json"
+    return dict(json.loads(index.read_text())) if index.exists() else {}
 
 
 def pick_device(name: str) -> torch.device:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from mitune.backbones.base import ModelRef, pipeline_class
+from mitune.backbones.base import ModelRef, absent_parts, part_names, pipeline_class
 from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
@@ -52,7 +52,13 @@ def check_model(model: ModelRef) -> None:
     if not folder.is_dir() and model.revision is not None:
         return
     pipeline_class(model)
-    parts = [folder / part for part in ("unet", "vae", "text_encoder")]
+    # What every family has, and what this one has besides.
+    absent = absent_parts(model)
+    parts = [folder / part for part in ("vae", "text_encoder")] + [
+        folder / part
+        for part in ("unet", "transformer", "text_encoder_2", "text_encoder_3")
+        if part in part_names(model) and part not in absent
+    ]
     for part in parts:
         if not list(part.glob("*.safetensors")) and not list(part.glob("*.bin")):
             raise UserError(f"{part}: no weights; restore or download the folder again")

@@ -1,0 +1,95 @@
+"""What backbones around a diffusers pipeline have in common: loading, parts, decoding."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from mitune.backbones.base import ModelError, ModelRef, absent_parts
+from mitune.denoiser import Condition, Denoiser
+
+
+class PipelineBackbone(ABC):
+    """Backbone around a diffusers pipeline; families say what conditions and predictions are."""
+
+    pipeline_type: ClassVar[type[DiffusionPipeline]]
+    network_name: ClassVar[str] = "unet"
+    frozen: ClassVar[tuple[str, ...]] = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3")
+    options: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
+        for name in (self.network_name, *self.frozen):
+            part = getattr(pipeline, name, None)
+            if part is not None:
+                part.requires_grad_(False).eval()
+
+    @classmethod
+    def open(cls, ref: ModelRef, device: torch.device, dtype: torch.dtype) -> Self:
+        """Load the weights of `ref`.
+
+        Raises
+        ------
+        ModelError
+            Naming the model if a weight file is missing or truncated.
+        """
+        try:
+            pipeline = cls.pipeline_type.from_pretrained(
+                ref.path,
+                revision=ref.revision,
+                torch_dtype=dtype,
+                **{**absent_parts(ref), **cls.options},
+            )
+        except Exception as error:  # safetensors, OSError, KeyError: whatever broke, say where
+            raise ModelError(
+                f"{ref.path}: the weights cannot be read ({type(error).__name__}: "
+                f"{str(error).splitlines()[0]}); restore or download the folder again"
+            ) from error
+        pipeline.set_progress_bar_config(disable=True)
+        return cls(pipeline.to(device))
+
+    @property
+    @abstractmethod
+    def denoiser(self) -> Denoiser:
+        """The network as estimators and samplers see it."""
+
+    @abstractmethod
+    def encode_prompts(self, prompts: Sequence[str]) -> Condition:
+        """Embeddings as the pipeline makes them; the empty prompt is its unconditional branch."""
+
+    @property
+    def network(self) -> nn.Module:
+        """The trainable network."""
+        network: nn.Module = getattr(self.pipeline, self.network_name)
+        return network
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, h, w)."""
+        config: Any = self.network.config
+        return (config.in_channels, config.sample_size, config.sample_size)
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor, batch_size: int = 64) -> NDArray[np.uint8]:
+        """Pictures (N, H, W, 3) uint8 of scaled latents (N, C, h, w)."""
+        vae = self.pipeline.vae
+        shift = vae.config.get("shift_factor") or 0.0
+        pictures = []
+        for part in latents.split(batch_size):
+            scaled = part.to(self.device, vae.dtype) / vae.config.scaling_factor + shift
+            pixels = vae.decode(scaled).sample.float().add(1).mul(127.5).round().clamp(0, 255)
+            pictures.append(pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(pictures)

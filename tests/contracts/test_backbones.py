@@ -1,0 +1,156 @@
+"""One set of laws for every model family, against diffusers' own pipelines."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.utils import logging as diffusers_logging
+
+from mitune import adapters
+from mitune.adapters import AdapterSettings
+from mitune.backbones import ModelRef, open_backbone
+from mitune.backbones.base import Backbone, absent_parts
+from mitune.errors import UserError
+from mitune.guidance import ClassifierFree
+from mitune.mutual_information import InformationDecomposition, PathScore, information
+from mitune.sampling import build_scheduler, initial_noise, sample
+from tests.contracts.tiny import FAMILIES, build
+
+PROMPTS = ["a red circle and a blue square", "two stars"]
+CPU = torch.device("cpu")
+
+diffusers_logging.set_verbosity_error()
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def folder(request, tmp_path_factory) -> Path:
+    """A tiny model on disk, in the layout of the hub."""
+    path = tmp_path_factory.mktemp(request.param)
+    build(request.param).save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def backbone(folder: Path) -> Backbone:
+    return open_backbone(ModelRef(str(folder), folder.name), CPU)
+
+
+def sampler_of(backbone: Backbone) -> str:
+    return "flow_euler" if backbone.network_name == "transformer" else "ddim"
+
+
+def noise_of(backbone: Backbone, count: int, first: int = 0) -> torch.Tensor:
+    generators = [torch.Generator().manual_seed(first + i) for i in range(count)]
+    return initial_noise(backbone.latent_shape, generators)
+
+
+def final(
+    backbone: Backbone, noise: torch.Tensor, prompts: list[str], scale: float, steps: int = 4
+):
+    stream = sample(
+        backbone.denoiser,
+        ClassifierFree(scale=scale),
+        build_scheduler(sampler_of(backbone), backbone.pipeline.scheduler),
+        noise,
+        backbone.encode_prompts(prompts),
+        backbone.encode_prompts([""]),
+        steps,
+    )
+    *_, last = stream
+    return last.z_next
+
+
+def test_it_samples_as_diffusers_does_on_the_same_noise(backbone: Backbone) -> None:
+    noise = noise_of(backbone, 2)
+    expected = backbone.pipeline(
+        PROMPTS, latents=noise, num_inference_steps=4, guidance_scale=3.0, output_type="latent"
+    ).images
+    torch.testing.assert_close(final(backbone, noise, PROMPTS, 3.0), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_pictures_are_those_of_diffusers(backbone: Backbone) -> None:
+    noise = noise_of(backbone, 2)
+    expected = backbone.pipeline(
+        PROMPTS, latents=noise, num_inference_steps=4, guidance_scale=3.0, output_type="np"
+    ).images
+    found = backbone.decode(final(backbone, noise, PROMPTS, 3.0))
+    assert found.shape == expected.shape and abs(found / 255 - expected).max() < 2 / 255
+
+
+def test_an_image_does_not_depend_on_its_batch(backbone: Backbone) -> None:
+    noise = noise_of(backbone, 2)
+    alone = final(backbone, noise[1:], PROMPTS[1:], 3.0)
+    torch.testing.assert_close(
+        final(backbone, noise, PROMPTS, 3.0)[1:], alone, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_representations_agree_at_every_time(backbone: Backbone) -> None:
+    """alpha x0 + sigma eps is the latent, whatever the network predicts."""
+    z_t = noise_of(backbone, 3)
+    t = torch.tensor([100.0, 500.0, 900.0])
+    times = t if backbone.network_name == "transformer" else t.long()
+    condition = backbone.encode_prompts(PROMPTS[:1]).expand(3)
+    found = backbone.denoiser.predict(z_t, times, condition)
+    torch.testing.assert_close(
+        found.alpha * found.x0 + found.sigma * found.eps, z_t, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_the_empty_prompt_has_no_information(backbone: Backbone) -> None:
+    empty = backbone.encode_prompts([""])
+    latents = noise_of(backbone, 2)
+    (found,) = information(
+        backbone.denoiser,
+        latents,
+        empty.expand(2),
+        empty,
+        [InformationDecomposition(draws=4)],
+        torch.Generator().manual_seed(0),
+    )
+    torch.testing.assert_close(found.score, torch.zeros(2), rtol=0, atol=1e-5)
+
+
+def test_information_is_found_along_the_path(backbone: Backbone) -> None:
+    """Nats on the sampler's own grid, finite although a flow starts from pure noise."""
+    noise = noise_of(backbone, 2)
+    stream = sample(
+        backbone.denoiser,
+        ClassifierFree(scale=2.0),
+        build_scheduler(sampler_of(backbone), backbone.pipeline.scheduler),
+        noise,
+        backbone.encode_prompts(PROMPTS),
+        backbone.encode_prompts([""]),
+        6,
+    )
+    found = PathScore().fold(backbone.denoiser.path, stream)
+    assert found.score.isfinite().all() and (found.score > 0).all()
+
+
+def test_an_adapter_loads_back_in_plain_diffusers(
+    folder: Path, backbone: Backbone, tmp_path: Path
+) -> None:
+    adapters.attach(backbone, AdapterSettings(rank=2, alpha=2), seed=0)
+    with torch.no_grad():
+        for name, parameter in backbone.network.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(generator=torch.Generator().manual_seed(len(name)))
+    noise = noise_of(backbone, 2)
+    ours = final(backbone, noise, PROMPTS, 3.0)
+    adapters.save(backbone, tmp_path / "adapter", {"round": 1})
+    ref = ModelRef(str(folder), folder.name)
+    plain = DiffusionPipeline.from_pretrained(folder, **absent_parts(ref))
+    plain.set_progress_bar_config(disable=True)
+    arguments = {"latents": noise, "num_inference_steps": 4, "guidance_scale": 3.0}
+    before = plain(PROMPTS, output_type="latent", **arguments).images
+    plain.load_lora_weights(tmp_path / "adapter")
+    theirs = plain(PROMPTS, output_type="latent", **arguments).images
+    torch.testing.assert_close(theirs, ours, rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(before, theirs, atol=1e-2)
+
+
+def test_a_sampler_of_another_kind_is_refused(backbone: Backbone) -> None:
+    wrong = "ddim" if sampler_of(backbone) == "flow_euler" else "flow_euler"
+    with pytest.raises(UserError, match=f"sampler: '{wrong}' does not fit"):
+        build_scheduler(wrong, backbone.pipeline.scheduler)
