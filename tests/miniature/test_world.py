@@ -3,6 +3,7 @@ import pytest
 
 from mitune.miniature.caption import CaptionNoise, corrupt, read, write
 from mitune.miniature.geometry import gap, signed_distance
+from mitune.miniature.models import build_tokenizer
 from mitune.miniature.prompts import SPLITS, combination, draw_prompts, split_of
 from mitune.miniature.render import render
 from mitune.miniature.scene import (
@@ -111,3 +112,10 @@ def test_committed_prompts_are_those_of_the_code_and_disjoint(category: str) -> 
     assert not combinations["train"] & combinations["test"]
     assert not combinations["train"] & combinations["tuning"]
     assert not combinations["tuning"] & combinations["test"]
+
+
+def test_tokens_are_numbered_alike_every_time(tmp_path) -> None:
+    """Two processes that train together must read captions alike."""
+    vocabularies = [build_tokenizer(tmp_path / str(i), 400).get_vocab() for i in range(3)]
+    assert vocabularies[0] == vocabularies[1] == vocabularies[2]
+    assert len(set(vocabularies[0].values())) == len(vocabularies[0])

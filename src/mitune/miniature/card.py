@@ -19,7 +19,8 @@ from mitune.miniature.pretrain import PretrainRecipe, from_pixels, to_pixels
 from mitune.miniature.prompts import draw_prompts
 from mitune.miniature.scene import CATEGORIES
 
-_IMAGES, _STEPS, _GUIDANCE = 4, 20, 3.0
+_IMAGES, _STEPS = 4, 20
+_GUIDANCE, _STRONG_GUIDANCE = 1.5, 3.0  # the miniature's default, and more of it
 _AUDITED = 200
 
 
@@ -30,18 +31,22 @@ def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
     pipeline.set_progress_bar_config(disable=True)
     judge = Judge.load(folder / "miniature-judge" / "judge.safetensors")
     scores: dict[str, float] = {}
+    guided: dict[str, float] = {}
     rows = []
     for category in CATEGORIES:
         prompts = draw_prompts(category, "tuning")[: recipe.card_prompts]
-        images = _generate(pipeline, prompts)
         repeated = [prompt for prompt in prompts for _ in range(_IMAGES)]
+        images = _generate(pipeline, prompts, _GUIDANCE)
         scores[category] = float(np.mean([j.score for j in judge(images, repeated)]))
+        strong = _generate(pipeline, prompts, _STRONG_GUIDANCE)
+        guided[category] = float(np.mean([j.score for j in judge(strong, repeated)]))
         rows.append(np.concatenate(list(images[:: _IMAGES // 2][:12]), axis=1))
     sheet = Image.fromarray(np.concatenate(rows))
     sheet.resize((sheet.width, sheet.height), Image.Resampling.NEAREST).save(model / "samples.png")
     card = {
         "judge_score": scores,
         "judge_score_mean": float(np.mean(list(scores.values()))),
+        "judge_score_at_strong_guidance": guided,
         "judge_right_on_rendered": _accuracy(audit(judge, _AUDITED)),
         "judge_right_after_autoencoder": _accuracy(
             audit(judge, _AUDITED, through=lambda images: _round_trip(pipeline, images))
@@ -52,7 +57,9 @@ def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
     return card
 
 
-def _generate(pipeline: DiffusionPipeline, prompts: list[str]) -> NDArray[np.uint8]:
+def _generate(
+    pipeline: DiffusionPipeline, prompts: list[str], guidance: float
+) -> NDArray[np.uint8]:
     generators = [torch.Generator().manual_seed(i) for i in range(len(prompts) * _IMAGES)]
     return (
         (
@@ -60,7 +67,7 @@ def _generate(pipeline: DiffusionPipeline, prompts: list[str]) -> NDArray[np.uin
                 prompts,
                 num_images_per_prompt=_IMAGES,
                 num_inference_steps=_STEPS,
-                guidance_scale=_GUIDANCE,
+                guidance_scale=guidance,
                 generator=generators,
                 output_type="np",
             ).images
@@ -101,16 +108,20 @@ def _text(card: dict[str, Any]) -> str:
         "",
         "![samples](samples.png)",
         "",
-        f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES}",
-        "images a category,",
-        f"{_STEPS} DDPM steps, guidance {_GUIDANCE}), and how often the judge is right where truth",
-        f"is known ({_AUDITED} pictures a category, one claim broken in half of them), on rendered",
-        "pictures and on the same through the autoencoder:",
+        f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES} "
+        "images a",
+        f"category, {_STEPS} DDPM steps, at guidance {_GUIDANCE}, its default, and at",
+        f"{_STRONG_GUIDANCE}), and how often the judge is right where truth is known ({_AUDITED}",
+        "pictures a category, one claim broken in half of them), on rendered pictures and on the",
+        "same through the autoencoder:",
         "",
-        "| category | model | judge right, rendered | judge right, after the autoencoder |",
-        "|---|---|---|---|",
+        f"| category | guidance {_GUIDANCE} | guidance {_STRONG_GUIDANCE} | judge right, rendered "
+        "| judge right, after the autoencoder |",
+        "|---|---|---|---|---|",
         *(
-            f"| {c} | {card['judge_score'][c]:.2f} | {card['judge_right_on_rendered'][c]:.3f} "
+            f"| {c} | {card['judge_score'][c]:.2f} "
+            f"| {card['judge_score_at_strong_guidance'][c]:.2f} "
+            f"| {card['judge_right_on_rendered'][c]:.3f} "
             f"| {card['judge_right_after_autoencoder'][c]:.3f} |"
             for c in CATEGORIES
         ),

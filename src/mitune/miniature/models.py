@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 
 import numpy as np
@@ -107,24 +106,23 @@ def build_tokenizer(folder: Path, captions: int = 4000) -> CLIPTokenizer:
     )
     bpe.train_from_iterator(corpus, trainer)
     folder.mkdir(parents=True, exist_ok=True)
-    vocab_file, merges_file = bpe.model.save(str(folder))
-    tokenizer = _clip_tokenizer(Path(vocab_file), Path(merges_file))
+    _, merges_file = bpe.model.save(str(folder))
+    tokenizer = _clip_tokenizer(Path(merges_file))
     tokenizer.save_pretrained(folder)
     return tokenizer
 
 
-def _clip_tokenizer(vocab_file: Path, merges_file: Path) -> CLIPTokenizer:
-    vocab = json.loads(vocab_file.read_text())
-    # CLIP's tokenizer splits off single characters: each needs its word-final form as well.
-    for letter in pre_tokenizers.ByteLevel.alphabet():
-        vocab.setdefault(f"{letter}</w>", len(vocab))
-    for token in (BOS, EOS):
-        vocab.setdefault(token, len(vocab))
+def _clip_tokenizer(merges_file: Path) -> CLIPTokenizer:
     merges = [
         tuple(line.split(" "))
         for line in merges_file.read_text().splitlines()
         if line and not line.startswith("#version")
     ]
+    # CLIP's tokenizer splits off single characters: each needs its word-final form as well. The
+    # trainer numbers them in another order each time, so they are numbered here.
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = [*alphabet, *(f"{letter}</w>" for letter in alphabet), *map("".join, merges), BOS, EOS]
+    vocab = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     return CLIPTokenizer(
         vocab=vocab,
         merges=merges,
