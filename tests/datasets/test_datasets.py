@@ -135,7 +135,7 @@ def test_a_models_digest_follows_its_contents(tmp_path: Path) -> None:
 
 
 def test_folders_and_records(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match="folder not found"):
+    with pytest.raises(DatasetError, match="not found"):
         FolderDataset(filepath=str(tmp_path / "x")).load()
     assert FolderDataset(filepath=str(tmp_path / "x"), create=True).load().is_dir()
     record = RecordDataset(filepath=str(tmp_path / "r.json"))
