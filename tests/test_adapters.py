@@ -14,13 +14,14 @@ from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate, latents_of
 from mitune.finetuning import Finetuning, _epoch_order, finetune, save
 from mitune.guidance import ClassifierFree
+from mitune.timesteps import Uniform
 from mitune.training import Checkpoint, Optimisation
 
 PROMPT = "a red circle and a blue square"
 SMALL = Finetuning(
     adapter=AdapterSettings(rank=4, alpha=4),
     optimisation=Optimisation(steps=3, batch_size=4, learning_rate=1e-2),
-    timesteps=(0, 1000),
+    timesteps=Uniform(low=0, high=1000),
 )
 
 

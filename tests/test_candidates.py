@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from mitune.backbones import AdapterRef, ModelRef
+from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate, latents_of
 from mitune.guidance import ClassifierFree
 from mitune.mutual_information import ForwardScore, InformationDecomposition, information
 from mitune.prompts import image_seed
+from mitune.sampling import build_scheduler, initial_noise, sample
 
 DRAWS = {"draws": 4, "log_snr": (-5.0, 1.5), "antithetic": True}
 SETTINGS = Generation(
@@ -148,3 +149,38 @@ def test_non_finite_scores_name_the_prompt(
         backbone.network.conv_out.weight.fill_(float("nan"))
     with pytest.raises(ValueError, match="finite"):
         list(generate(backbone, source, prompts[:1], SETTINGS, 9))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float16", 0.003), ("bfloat16", 0.05)])
+def test_half_precision_keeps_order_and_size_of_scores(
+    shared_backbone: Backbone, model: ModelRef, dtype: str, tolerance: float
+) -> None:
+    """The same pictures, scored by the shipped model in half precision."""
+    prompt = "a red circle and a blue square"
+    steps = sample(
+        shared_backbone.denoiser,
+        ClassifierFree(scale=1.5),
+        build_scheduler("ddim", shared_backbone.pipeline.scheduler),
+        initial_noise(
+            shared_backbone.latent_shape, [torch.Generator().manual_seed(i) for i in range(8)]
+        ),
+        shared_backbone.encode_prompts([prompt]).expand(8),
+        shared_backbone.encode_prompts([""]),
+        6,
+    )
+    *_, last = steps
+    found = []
+    for backbone in (shared_backbone, open_backbone(model, torch.device("cpu"), dtype)):
+        (estimate,) = information(
+            backbone.denoiser,
+            last.z_next,
+            backbone.encode_prompts([prompt]).expand(8),
+            backbone.encode_prompts([""]),
+            [InformationDecomposition(draws=8, log_snr=(-3.5, -0.5), antithetic=True)],
+            torch.Generator().manual_seed(0),
+        )
+        found.append(estimate.score)
+    exact, rounded = found
+    assert (rounded - exact).abs().max() < tolerance * exact.std()
+    if dtype == "float16":
+        assert (rounded.argsort() == exact.argsort()).all()

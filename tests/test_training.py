@@ -48,6 +48,39 @@ def test_micro_batches_change_nothing() -> None:
     torch.testing.assert_close(small.weight, _train().weight)
 
 
+def test_a_step_that_does_not_fit_is_done_in_smaller_parts() -> None:
+    """Memory runs out in the backward pass, after some gradients have been added."""
+    network = _network()
+    plain = _loss(network)
+    tried = []
+
+    def full(grad: Tensor) -> Tensor:
+        if tried[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return grad
+
+    def loss(step: int, rows: Tensor) -> Tensor:
+        tried.append(len(rows))
+        values = plain(step, rows)
+        network.bias.register_hook(full)
+        return values
+
+    for _ in fit({"n": network}, loss, SETTINGS, Accelerator(cpu=True)):
+        pass
+    assert tried[:5] == [6, 3, 1, 1, 1]
+    torch.testing.assert_close(network.weight, _train().weight)
+
+
+def test_another_error_is_not_taken_for_full_memory() -> None:
+    network = _network()
+
+    def loss(step: int, rows: Tensor) -> Tensor:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="mat1"):
+        next(fit({"n": network}, loss, SETTINGS, Accelerator(cpu=True)))
+
+
 def test_clipping_clips() -> None:
     """methods.md 23.10: what the optimiser sees has norm at most max_grad_norm."""
     network = _network()

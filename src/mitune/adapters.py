@@ -21,8 +21,12 @@ from mitune.backbones import AdapterRef, Backbone, ModelError
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
 NAME = "default"
-_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-_FEED_FORWARD = ("ff.net.0.proj", "ff.net.2")
+# Of UNets, and besides of the text stream of MMDiT.
+_ATTENTION = (
+    *("to_q", "to_k", "to_v", "to_out.0"),
+    *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
+)
+_FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2")
 
 
 class AdapterSettings(BaseModel):
@@ -35,10 +39,11 @@ class AdapterSettings(BaseModel):
     alpha: PositiveInt = 32
     targets: Literal["attention", "attention_and_feed_forward"] = "attention_and_feed_forward"
 
-    @property
-    def target_modules(self) -> list[str]:
-        """Suffixes of the layers to adapt."""
-        return list(_ATTENTION if self.targets == "attention" else _ATTENTION + _FEED_FORWARD)
+    def target_modules(self, network: nn.Module) -> list[str]:
+        """Suffixes of the layers of `network` to adapt."""
+        wanted = _ATTENTION if self.targets == "attention" else _ATTENTION + _FEED_FORWARD
+        there = [name for name, _ in network.named_modules()]
+        return [part for part in wanted if any(name.endswith(f".{part}") for name in there)]
 
 
 def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
@@ -51,7 +56,7 @@ def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
         lora_alpha=settings.alpha,
         use_dora=settings.kind == "dora",
         init_lora_weights="gaussian",
-        target_modules=settings.target_modules,
+        target_modules=settings.target_modules(backbone.network),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -93,7 +98,9 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write `pytorch_lora_weights.safetensors`, which diffusers loads, and `adapter.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
-    state = convert_state_dict_to_diffusers(get_peft_model_state_dict(backbone.network))
+    state = get_peft_model_state_dict(backbone.network)
+    if backbone.network_name == "unet":  # diffusers keeps peft's own names for transformers
+        state = convert_state_dict_to_diffusers(state)
     metadata = _collate_lora_metadata({backbone.network_name: backbone.network})
     for config in metadata.values():
         # Sets have another order in each process; equal adapters must be equal files.
@@ -128,3 +135,5 @@ def digest(folder: Path) -> str:
 def _require_gradients(network: nn.Module) -> None:
     for name, parameter in network.named_parameters():
         parameter.requires_grad_("lora_" in name)
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()  # whatever the frozen weights are

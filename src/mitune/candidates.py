@@ -20,7 +20,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor
 
-from mitune.backbones import AdapterRef, Backbone, ModelRef
+from mitune.backbones import AdapterRef, Backbone, DType, ModelRef
 from mitune.denoiser import Condition
 from mitune.errors import UserError
 from mitune.guidance import ClassifierFree, GuidanceConfig
@@ -80,6 +80,7 @@ class Generation(BaseModel):
     sampler: SamplerName = "ddpm"
     guidance: GuidanceConfig = Field(default_factory=ClassifierFree)
     scoring: Scoring = Scoring()
+    dtype: DType = "float32"
     seed: NonNegativeInt = 0
 
 
@@ -237,18 +238,19 @@ def _sample_batch(
         settings.steps,
         generators,
     )
-    estimator = settings.scoring.path or PathScore()
+    estimator = settings.scoring.path
     squares, times, latents = [], [], noise
     for step in steps:
-        squares.append(estimator.increment(step, 1.0))
-        times.append(step.t)
+        if estimator:
+            squares.append(estimator.increment(step, 1.0))
+            times.append(step.t)
         latents = step.z_next
+    if not estimator:
+        return _Sampled(latents, {})
     grid = torch.tensor(times, dtype=torch.float64)
     path = backbone.denoiser.path
-    weights = estimator.weights_for(path, grid)
-    increments = torch.stack(squares, dim=1).cpu() * weights.float()
-    found = Information(increments, path.log_snr(grid))
-    return _Sampled(latents, {"path": found} if settings.scoring.path else {})
+    increments = torch.stack(squares, dim=1).cpu() * estimator.weights_for(path, grid).float()
+    return _Sampled(latents, {"path": Information(increments, path.log_snr(grid))})
 
 
 def _score_draws(
@@ -356,7 +358,7 @@ def _check_finite(table: pd.DataFrame, scores: Sequence[str], latents: np.ndarra
     if bad:
         raise UserError(
             f"prompt {table['prompt'][0]!r}: {', '.join(bad)} not finite; lower guidance.scale or "
-            "use resources.dtype float32 (finished prompts are kept)"
+            "use generate.dtype float32 (finished prompts are kept)"
         )
 
 

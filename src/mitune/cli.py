@@ -25,7 +25,16 @@ from mitune.ranking import Interval
 
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red"}
 
-_pipeline = click.option("--pipeline", "-p", default="__default__", help="Name of the pipeline.")
+
+def _known(context: click.Context, option: click.Parameter, name: str) -> str:
+    if name not in pipelines:
+        raise click.BadParameter(f"no pipeline {name!r}; choose of {', '.join(pipelines)}")
+    return name
+
+
+_pipeline = click.option(
+    "--pipeline", "-p", default="__default__", callback=_known, help="Name of the pipeline."
+)
 _params = click.option(
     "--params", default="", callback=_split_params, help="As of `kedro run`: name=value,…"
 )
@@ -44,8 +53,6 @@ def cli() -> None:
 @click.pass_obj
 def status(metadata: Any, env: str | None, pipeline: str, params: Any, as_json: bool) -> None:
     """Show every node as fresh, stale or missing, and why."""
-    if pipeline not in pipelines:
-        raise click.ClickException(f"no pipeline {pipeline!r}; choose of {', '.join(pipelines)}")
     with _catalog(metadata, env, params) as catalog:
         plan = open_plan(catalog, [pipeline])
         states = [plan.state(node) for node in pipelines[pipeline].nodes]
@@ -138,8 +145,6 @@ def compare(metadata: Any, campaigns: tuple[str, str], env: str | None, metric: 
 @click.pass_obj
 def cost(metadata: Any, env: str | None, pipeline: str, params: Any) -> None:
     """Count what a run will compute and write, time a few network calls, and run nothing."""
-    if pipeline not in pipelines:
-        raise click.ClickException(f"no pipeline {pipeline!r}; choose of {', '.join(pipelines)}")
     with _catalog(metadata, env, params) as catalog:
         try:
             costs = cost_of(pipelines[pipeline].nodes, catalog, calibrate(catalog))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mitune.noise import NoisePath
 from mitune.prediction import Prediction
@@ -72,6 +72,11 @@ class Condition:
                 for name, tensor in self.tensors.items()
             }
         )
+
+
+def in_dtype_of(network: nn.Module, z_t: Tensor) -> Tensor:
+    """`z_t` as the network computes; a denoiser gives its prediction back in that of `z_t`."""
+    return z_t.to(next(network.parameters()).dtype)
 
 
 class Denoiser(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from torch import Tensor
 
 from mitune import adapters
@@ -21,15 +21,16 @@ from mitune.denoiser import Condition
 from mitune.errors import UserError
 from mitune.objectives import SFT, ObjectiveConfig, Single
 from mitune.prompts import image_seed
+from mitune.timesteps import Timesteps, Uniform
 from mitune.training import Checkpoint, Loss, Optimisation, TrainingStep, fit
 
 
 class Finetuning(BaseModel):
     """How an adapter is trained. Defaults: the MI-TUNE paper (Table 8).
 
-    `timesteps`: range the training timesteps are drawn from, [low, high). `start`: a fresh
-    adapter each round (`fresh`, as the released code does) or the one before (`previous`, as the
-    paper words it).
+    `timesteps`: the density training timesteps are drawn from. `start`: a fresh adapter each round
+    (`fresh`, as the released code does) or the one before (`previous`, as the paper words it).
+    `dtype` is that of the frozen weights; the adapter is trained in float32.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,16 +38,11 @@ class Finetuning(BaseModel):
     objective: ObjectiveConfig = SFT()
     adapter: AdapterSettings = AdapterSettings()
     optimisation: Optimisation = Optimisation()
-    timesteps: tuple[NonNegativeInt, NonNegativeInt] = (500, 1000)
+    timesteps: Timesteps = Uniform()
     start: Literal["fresh", "previous"] = "previous"
     caption_dropout: float = Field(default=0.0, ge=0, le=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
     seed: NonNegativeInt = 0
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Finetuning:
-        if not self.timesteps[0] < self.timesteps[1]:
-            raise ValueError(f"timesteps: low must be below high, got {self.timesteps}")
-        return self
 
 
 def finetune(
@@ -113,7 +109,7 @@ def _loss(
     def loss(step: int, rows: Tensor) -> Tensor:
         generator = torch.Generator().manual_seed(image_seed("finetune", settings.seed, step))
         picks = _epoch_order(step, size, len(latents), settings.seed)
-        times = torch.randint(*settings.timesteps, (size,), generator=generator)
+        times = settings.timesteps.draw(size, generator)
         noise = torch.randn((size, *latents.shape[1:]), generator=generator)
         dropped = torch.rand(size, generator=generator) < settings.caption_dropout
         texts = torch.where(dropped, empty, rows_of[picks])

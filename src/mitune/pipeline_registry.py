@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
+from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
 from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
 from mitune.pipelines.report.pipeline import create_pipeline as report
@@ -27,6 +28,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{stage: mitune.only_nodes_with_tags(stage) for stage in STAGES},
         "controls": _controls(),
         "agreement": agreement(),
+        "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
     }
 

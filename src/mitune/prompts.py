@@ -41,8 +41,8 @@ def read_splits(
     lines = {split: list(found) for split, found in source.read(path, categories).items()}
     for split in _CUT:
         if split not in lines:
-            held_out = _draw(lines["train"], split, per_category[split] or None, seed, cut=True)
-            lines[split] = held_out if per_category[split] else []
+            count = per_category[split]
+            lines[split] = _draw(lines["train"], split, count, seed, cut=True) if count else []
             texts = {line.text for line in lines[split]}
             lines["train"] = [line for line in lines["train"] if line.text not in texts]
     if not lines["test"]:

@@ -21,6 +21,8 @@ from diffusers.training_utils import EMAModel
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from mitune.memory import halved
+
 
 class Optimisation(BaseModel):
     """AdamW with a schedule. Defaults are the settings of the MI-TUNE paper (Table 8)."""
@@ -85,8 +87,9 @@ def fit(
     """Minimise the mean of `loss(step, rows)` over the trainable parameters of `modules`.
 
     `rows` holds this process's positions within the batch of the step, `loss` returns one value
-    per row. Micro-batches bound memory without changing the gradient. When the iterator is
-    exhausted the modules hold the final weights (their exponential moving average if `ema_decay`).
+    per row. Micro-batches bound memory without changing the gradient; they are halved when memory
+    runs out. When the iterator is exhausted the modules hold the final weights (their exponential
+    moving average if `ema_decay`).
 
     Raises
     ------
@@ -117,8 +120,9 @@ def fit(
         average.to(accelerator.device)
     start = _resume(checkpoint, parameters, optimizer, scheduler, average)
     saved = time.monotonic()
+    at_once = settings.micro_batch_size or settings.batch_size
     for step in range(start, settings.steps):
-        value = _accumulate(loss, step, settings, accelerator)
+        value, at_once = _gradients(loss, step, settings.batch_size, at_once, weights, accelerator)
         norm = _reduce_and_clip(weights, settings.max_grad_norm, accelerator)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
             raise FloatingPointError(
@@ -139,18 +143,37 @@ def fit(
         average.copy_to(weights)
 
 
-def _accumulate(loss: Loss, step: int, settings: Optimisation, accelerator: Accelerator) -> Tensor:
-    rows = torch.arange(settings.batch_size)
-    rows = rows[accelerator.process_index :: accelerator.num_processes]
+def _gradients(
+    loss: Loss,
+    step: int,
+    batch_size: int,
+    at_once: int,
+    weights: list[nn.Parameter],
+    accelerator: Accelerator,
+) -> tuple[Tensor, int]:
+    """Mean loss of the step, its gradients accumulated, and how many rows fit at once."""
+    while True:
+        try:
+            return _accumulate(loss, step, batch_size, at_once, accelerator), at_once
+        except RuntimeError as error:
+            at_once = halved(at_once, error)
+        for weight in weights:
+            weight.grad = None  # a backward pass that was cut short has left some of it
+
+
+def _accumulate(
+    loss: Loss, step: int, batch_size: int, at_once: int, accelerator: Accelerator
+) -> Tensor:
+    rows = torch.arange(batch_size)[accelerator.process_index :: accelerator.num_processes]
     if len(rows) == 0:
         raise ValueError(
-            f"batch_size {settings.batch_size} is smaller than the number of processes "
+            f"batch_size {batch_size} is smaller than the number of processes "
             f"{accelerator.num_processes}; raise finetune.batch_size"
         )
     total = torch.zeros((), device=accelerator.device)
-    for part in rows.split(settings.micro_batch_size or len(rows)):
+    for part in rows.split(at_once):
         # The mean over the whole batch of the step, wherever its rows are computed.
-        share = loss(step, part).sum() / settings.batch_size
+        share = loss(step, part).sum() / batch_size
         accelerator.backward(share)
         total += share.detach()
     return accelerator.reduce(total, "sum")

@@ -2,19 +2,30 @@
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 
 from mitune import adapters
 from mitune.adapters import AdapterSettings
-from mitune.backbones import ModelRef, open_backbone
-from mitune.backbones.base import Backbone, absent_parts
+from mitune.backbones import AdapterRef, ModelRef, open_backbone
+from mitune.backbones.base import Backbone
+from mitune.backbones.model_index import absent_parts, model_index
 from mitune.errors import UserError
+from mitune.finetuning import Finetuning, finetune
 from mitune.guidance import ClassifierFree
-from mitune.mutual_information import InformationDecomposition, PathScore, information
+from mitune.mutual_information import (
+    ForwardScore,
+    InformationDecomposition,
+    PathScore,
+    information,
+)
 from mitune.sampling import build_scheduler, initial_noise, sample
+from mitune.training import Optimisation
 from tests.contracts.tiny import FAMILIES, build
 
 PROMPTS = ["a red circle and a blue square", "two stars"]
@@ -128,6 +139,62 @@ def test_information_is_found_along_the_path(backbone: Backbone) -> None:
     assert found.score.isfinite().all() and (found.score > 0).all()
 
 
+@pytest.mark.parametrize(("dtype", "floor"), [("float16", 0.005), ("bfloat16", 0.05)])
+def test_half_precision_adds_little_noise(folder: Path, dtype: str, floor: float) -> None:
+    """Differences of predictions are taken and summed in float32; `floor` in nats."""
+    ref = ModelRef(str(folder), folder.name)
+    found = {}
+    for name in ("float32", dtype):
+        backbone = open_backbone(ref, CPU, name)
+        assert backbone.pipeline.vae.dtype == torch.float32
+        (estimate,) = information(
+            backbone.denoiser,
+            noise_of(backbone, 2),
+            backbone.encode_prompts(PROMPTS),
+            backbone.encode_prompts([""]),
+            [ForwardScore(draws=8, log_snr=(-5.0, 2.0))],
+            torch.Generator().manual_seed(0),
+        )
+        assert estimate.score.dtype == torch.float32
+        found[name] = estimate.score
+    torch.testing.assert_close(found[dtype], found["float32"], rtol=0.02, atol=floor)
+
+
+def test_an_adapter_is_trained_in_float32_on_half_precision(folder: Path) -> None:
+    backbone = open_backbone(ModelRef(str(folder), folder.name), CPU, "bfloat16")
+    table = pd.DataFrame(
+        {
+            "prompt": PROMPTS,
+            "image_index": [0, 0],
+            "latent": [z.numpy().astype(np.float16).tobytes() for z in noise_of(backbone, 2)],
+        }
+    )
+    table.attrs = {"latent_shape": backbone.latent_shape}
+    settings = Finetuning(
+        adapter=AdapterSettings(rank=2, alpha=2),
+        optimisation=Optimisation(steps=2, batch_size=2, learning_rate=1e-2),
+        dtype="bfloat16",
+    )
+    accelerator = Accelerator(cpu=True)
+    steps = list(finetune(backbone, table, settings, AdapterRef(None), accelerator))
+    trained = {n: p for n, p in backbone.network.named_parameters() if p.requires_grad}
+    assert len(steps) == 2 and all("lora_" in name for name in trained)
+    assert {p.dtype for p in trained.values()} == {torch.float32}
+    assert any(p.abs().sum() > 0 for n, p in trained.items() if "lora_B" in n)
+
+
+def test_every_attention_and_feed_forward_layer_is_adapted(backbone: Backbone) -> None:
+    """Both streams of MMDiT, and the second attention of SD 3.5."""
+    linear = {
+        name
+        for name, module in backbone.network.named_modules()
+        if isinstance(module, torch.nn.Linear) and (".attn" in name or ".ff" in name)
+    }
+    adapters.attach(backbone, AdapterSettings(rank=2, alpha=2), seed=0)
+    modules = backbone.network.named_modules()
+    assert {name for name, module in modules if hasattr(module, "lora_A")} == linear != set()
+
+
 def test_an_adapter_loads_back_in_plain_diffusers(
     folder: Path, backbone: Backbone, tmp_path: Path
 ) -> None:
@@ -140,7 +207,7 @@ def test_an_adapter_loads_back_in_plain_diffusers(
     ours = final(backbone, noise, PROMPTS, 3.0)
     adapters.save(backbone, tmp_path / "adapter", {"round": 1})
     ref = ModelRef(str(folder), folder.name)
-    plain = DiffusionPipeline.from_pretrained(folder, **absent_parts(ref))
+    plain = DiffusionPipeline.from_pretrained(folder, **absent_parts(model_index(ref)))
     plain.set_progress_bar_config(disable=True)
     arguments = {"latents": noise, "num_inference_steps": 4, "guidance_scale": 3.0}
     before = plain(PROMPTS, output_type="latent", **arguments).images

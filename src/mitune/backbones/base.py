@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +14,8 @@ from torch import Tensor, nn
 
 from mitune.denoiser import Condition, Denoiser
 from mitune.errors import UserError
+
+DType: TypeAlias = Literal["float32", "float16", "bfloat16"]
 
 
 class ModelError(UserError):
@@ -28,6 +29,12 @@ class ModelRef:
     path: str
     digest: str
     revision: str | None = None
+    max_sequence_length: int | None = None  # tokens of T5 (SD3); None: diffusers' default
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether the path is a hub id: it has a revision and is no folder here."""
+        return self.revision is not None and not Path(self.path).is_dir()
 
 
 @dataclass(frozen=True)
@@ -65,41 +72,6 @@ class Backbone(Protocol):
     def latent_shape(self) -> tuple[int, int, int]: ...
     def encode_prompts(self, prompts: Sequence[str]) -> Condition: ...
     def decode(self, latents: Tensor) -> NDArray[np.uint8]: ...
-
-
-def pipeline_class(ref: ModelRef) -> str:
-    """Name of the diffusers pipeline a model folder declares.
-
-    Raises
-    ------
-    ModelError
-        If the folder or its `model_index.json` is missing or unreadable.
-    """
-    index = Path(ref.path) / "model_index.json"
-    try:
-        return str(json.loads(index.read_text())["_class_name"])
-    except FileNotFoundError:
-        raise ModelError(
-            f"{index}: not found; point params `model` to a folder saved by diffusers, or restore "
-            "the shipped one with `git checkout -- data/06_models`"
-        ) from None
-    except (ValueError, KeyError) as error:
-        raise ModelError(f"{index}: not a diffusers model index ({error}); restore it") from None
-
-
-def part_names(ref: ModelRef) -> tuple[str, ...]:
-    """What a model folder is made of; nothing is known of a hub id."""
-    return tuple(_index(ref))
-
-
-def absent_parts(ref: ModelRef) -> dict[str, None]:
-    """Parts that a model folder was saved without; diffusers must be told of them again."""
-    return {name: None for name, value in _index(ref).items() if value == [None, None]}
-
-
-def _index(ref: ModelRef) -> dict[str, Any]:
-    index = Path(ref.path) / "model_index.json"
-    return dict(json.loads(index.read_text())) if index.exists() else {}
 
 
 def pick_device(name: str) -> torch.device:

@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from mitune.backbones.base import ModelError, ModelRef, absent_parts
+from mitune.backbones.base import DType, ModelError, ModelRef
+from mitune.backbones.model_index import absent_parts, model_index
 from mitune.denoiser import Condition, Denoiser
+
+_PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
 
 
 class PipelineBackbone(ABC):
@@ -25,15 +28,17 @@ class PipelineBackbone(ABC):
     frozen: ClassVar[tuple[str, ...]] = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3")
     options: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, pipeline: Any) -> None:
+    def __init__(self, pipeline: Any, ref: ModelRef, device: torch.device) -> None:
         self.pipeline = pipeline
+        self.ref = ref
+        self.device = device
         for name in (self.network_name, *self.frozen):
             part = getattr(pipeline, name, None)
             if part is not None:
                 part.requires_grad_(False).eval()
 
     @classmethod
-    def open(cls, ref: ModelRef, device: torch.device, dtype: torch.dtype) -> Self:
+    def open(cls, ref: ModelRef, device: torch.device, dtype: DType, offload: bool) -> Self:
         """Load the weights of `ref`.
 
         Raises
@@ -41,12 +46,13 @@ class PipelineBackbone(ABC):
         ModelError
             Naming the model if a weight file is missing or truncated.
         """
+        absent = absent_parts(model_index(ref))
         try:
             pipeline = cls.pipeline_type.from_pretrained(
                 ref.path,
                 revision=ref.revision,
-                torch_dtype=dtype,
-                **{**absent_parts(ref), **cls.options},
+                torch_dtype={"vae": torch.float32, "default": getattr(torch, dtype)},
+                **{**absent, **cls.options},
             )
         except Exception as error:  # safetensors, OSError, KeyError: whatever broke, say where
             raise ModelError(
@@ -54,7 +60,11 @@ class PipelineBackbone(ABC):
                 f"{str(error).splitlines()[0]}); restore or download the folder again"
             ) from error
         pipeline.set_progress_bar_config(disable=True)
-        return cls(pipeline.to(device))
+        if offload and device.type != "cpu":
+            pipeline.enable_model_cpu_offload(device=device)
+        else:
+            pipeline.to(device)
+        return cls(pipeline, ref, device)
 
     @property
     @abstractmethod
@@ -72,20 +82,17 @@ class PipelineBackbone(ABC):
         return network
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.network.parameters()).device
-
-    @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, h, w)."""
         config: Any = self.network.config
         return (config.in_channels, config.sample_size, config.sample_size)
 
     @torch.no_grad()
-    def decode(self, latents: Tensor, batch_size: int = 64) -> NDArray[np.uint8]:
+    def decode(self, latents: Tensor) -> NDArray[np.uint8]:
         """Pictures (N, H, W, 3) uint8 of scaled latents (N, C, h, w)."""
         vae = self.pipeline.vae
+        pixels_each = latents[0, 0].numel() * self.pipeline.vae_scale_factor**2
+        batch_size = max(1, _PIXELS_AT_ONCE // pixels_each)
         shift = vae.config.get("shift_factor") or 0.0
         pictures = []
         for part in latents.split(batch_size):

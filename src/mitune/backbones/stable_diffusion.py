@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
+from mitune.backbones.base import ModelRef
 from mitune.backbones.pipeline import PipelineBackbone
-from mitune.denoiser import Condition
+from mitune.denoiser import Condition, in_dtype_of
 from mitune.noise import DiscretePath, coefficients
 from mitune.prediction import Prediction, PredictionKind
 
@@ -25,25 +27,32 @@ class UNetDenoiser:
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         """One evaluation at `z_t` (B, C, h, w), `t` (B,)."""
-        raw = self.unet(z_t, t, encoder_hidden_states=condition.tensors["prompt"]).sample
-        return Prediction(raw, self.kind, z_t, *coefficients(self.path, t, z_t))
+        inputs = in_dtype_of(self.unet, z_t)
+        raw = self.unet(inputs, t, encoder_hidden_states=condition.tensors["prompt"]).sample
+        return Prediction(raw.to(z_t), self.kind, z_t, *coefficients(self.path, t, z_t))
 
 
-class StableDiffusion(PipelineBackbone):
-    """Backbone around a `StableDiffusionPipeline`, eps- or v-predicting."""
+class UNetBackbone(PipelineBackbone):
+    """A UNet, eps- or v-predicting, on the grid of its pipeline's scheduler."""
 
-    pipeline_type = StableDiffusionPipeline
-    options = {"safety_checker": None}  # noqa: RUF012  (a ClassVar in the base)
+    denoiser_type: ClassVar[type[UNetDenoiser]] = UNetDenoiser
 
-    def __init__(self, pipeline: StableDiffusionPipeline) -> None:
-        super().__init__(pipeline)
+    def __init__(self, pipeline: Any, ref: ModelRef, device: torch.device) -> None:
+        super().__init__(pipeline, ref, device)
         self._path = DiscretePath(pipeline.scheduler.alphas_cumprod.double())
 
     @property
     def denoiser(self) -> UNetDenoiser:
         """The UNet as estimators and samplers see it."""
         kind = self.pipeline.scheduler.config.prediction_type
-        return UNetDenoiser(self.pipeline.unet, self._path, kind)
+        return self.denoiser_type(self.pipeline.unet, self._path, kind)
+
+
+class StableDiffusion(UNetBackbone):
+    """Backbone around a `StableDiffusionPipeline`."""
+
+    pipeline_type = StableDiffusionPipeline
+    options = {"safety_checker": None}  # noqa: RUF012  (a ClassVar in the base)
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> Condition:

@@ -10,7 +10,7 @@ from diffusers import StableDiffusion3Pipeline
 from torch import Tensor, nn
 
 from mitune.backbones.pipeline import PipelineBackbone
-from mitune.denoiser import Condition
+from mitune.denoiser import Condition, in_dtype_of
 from mitune.noise import RectifiedFlowPath, coefficients
 from mitune.prediction import Prediction
 
@@ -25,12 +25,12 @@ class FlowTransformerDenoiser:
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         """One evaluation at `z_t` (B, C, h, w), `t` (B,) in [0, T]."""
         raw = self.transformer(
-            z_t,
+            in_dtype_of(self.transformer, z_t),
             timestep=t,
             encoder_hidden_states=condition.tensors["prompt"],
             pooled_projections=condition.tensors["pooled"],
         ).sample
-        return Prediction(raw, "flow", z_t, *coefficients(self.path, t, z_t))
+        return Prediction(raw.to(z_t), "flow", z_t, *coefficients(self.path, t, z_t))
 
 
 class StableDiffusion3(PipelineBackbone):
@@ -51,7 +51,13 @@ class StableDiffusion3(PipelineBackbone):
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> Condition:
         """Tokens of the encoders side by side, and the pooled ones of both CLIPs."""
+        limit = self.ref.max_sequence_length
         embeddings, _, pooled, _ = self.pipeline.encode_prompt(
-            list(prompts), None, None, device=self.device, do_classifier_free_guidance=False
+            list(prompts),
+            None,
+            None,
+            device=self.device,
+            do_classifier_free_guidance=False,
+            **({} if limit is None else {"max_sequence_length": limit}),
         )
         return Condition({"prompt": embeddings, "pooled": pooled})

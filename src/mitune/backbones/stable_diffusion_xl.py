@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from diffusers import StableDiffusionXLPipeline
-from torch import Tensor, nn
+from torch import Tensor
 
-from mitune.backbones.pipeline import PipelineBackbone
-from mitune.denoiser import Condition
-from mitune.noise import DiscretePath, coefficients
-from mitune.prediction import Prediction, PredictionKind
+from mitune.backbones.stable_diffusion import UNetBackbone, UNetDenoiser
+from mitune.denoiser import Condition, in_dtype_of
+from mitune.noise import coefficients
+from mitune.prediction import Prediction
 
 
-@dataclass(frozen=True, eq=False)
-class SizedUNetDenoiser:
+class SizedUNetDenoiser(UNetDenoiser):
     """`Condition`: `prompt` (B, L, D), `pooled` (B, P), `time_ids` (B, 6)."""
-
-    unet: nn.Module
-    path: DiscretePath
-    kind: PredictionKind
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         """One evaluation at `z_t` (B, C, h, w), `t` (B,)."""
         given = condition.tensors
         raw = self.unet(
-            z_t,
+            in_dtype_of(self.unet, z_t),
             t,
             encoder_hidden_states=given["prompt"],
             added_cond_kwargs={"text_embeds": given["pooled"], "time_ids": given["time_ids"]},
         ).sample
-        return Prediction(raw, self.kind, z_t, *coefficients(self.path, t, z_t))
+        return Prediction(raw.to(z_t), self.kind, z_t, *coefficients(self.path, t, z_t))
 
 
-class StableDiffusionXL(PipelineBackbone):
+class StableDiffusionXL(UNetBackbone):
     """Backbone around a `StableDiffusionXLPipeline`, without refiner; full-size, uncropped images.
 
     The unconditional branch is all zeros where the checkpoint says so
@@ -43,16 +37,7 @@ class StableDiffusionXL(PipelineBackbone):
     """
 
     pipeline_type = StableDiffusionXLPipeline
-
-    def __init__(self, pipeline: StableDiffusionXLPipeline) -> None:
-        super().__init__(pipeline)
-        self._path = DiscretePath(pipeline.scheduler.alphas_cumprod.double())
-
-    @property
-    def denoiser(self) -> SizedUNetDenoiser:
-        """The UNet as estimators and samplers see it."""
-        kind = self.pipeline.scheduler.config.prediction_type
-        return SizedUNetDenoiser(self.pipeline.unet, self._path, kind)
+    denoiser_type = SizedUNetDenoiser
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> Condition:

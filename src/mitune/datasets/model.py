@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
 from mitune.backbones.base import ModelRef
+from mitune.lineage.content import content_digest
+
+_DECIDING = {".safetensors", ".json", ".txt", ".bin", ".model"}
 
 
 class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
     """Load-only. The digest covers names and contents of all weights and configurations."""
 
     def __init__(
-        self, *, path: str, revision: str | None = None, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        path: str,
+        revision: str | None = None,
+        max_sequence_length: int | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         self._path = path
         self._revision = revision
+        self._tokens = max_sequence_length
         self.metadata = metadata
 
     def load(self) -> ModelRef:
@@ -26,8 +34,12 @@ class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
         folder = Path(self._path)
         if not folder.is_dir():
             # A hub id: its revision is its identity.
-            return ModelRef(self._path, f"{self._path}@{self._revision}", self._revision)
-        return ModelRef(str(folder), digest(folder), self._revision)
+            return self._ref(self._path, f"{self._path}@{self._revision}")
+        return self._ref(str(folder), digest(folder))
+
+    def _ref(self, path: str, digest: str) -> ModelRef:
+        marked = digest if self._tokens is None else f"{digest}-{self._tokens}"
+        return ModelRef(path, marked, self._revision, self._tokens)
 
     def save(self, data: ModelRef) -> None:
         """Models are not written through this entry."""
@@ -46,9 +58,4 @@ class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
 
 def digest(folder: Path) -> str:
     """Content hash of every file that decides what the model computes."""
-    whole = hashlib.sha256()
-    for file in sorted(folder.rglob("*")):
-        if file.suffix in {".safetensors", ".json", ".txt", ".bin", ".model"}:
-            whole.update(str(file.relative_to(folder)).encode())
-            whole.update(hashlib.sha256(file.read_bytes()).digest())
-    return whole.hexdigest()[:16]
+    return content_digest(folder, _DECIDING) or "empty"

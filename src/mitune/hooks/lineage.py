@@ -1,7 +1,7 @@
 """Make `--only-missing-outputs` mean missing or stale; record what made each dataset.
 
-A record is deleted before its node writes, and written when the node is done, which is when the
-next one starts: whatever is interrupted is stale.
+A record is deleted before its node writes, and written when the node is done: whatever is
+interrupted is stale.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from mitune.hooks.saved_nodes import SavedNodes
 from mitune.lineage.plan import Plan, producers
 from mitune.lineage.provenance import revision, versions
 from mitune.lineage.records import Record, Records
@@ -34,14 +35,13 @@ def open_plan(catalog: CatalogProtocol, requested: Iterable[str]) -> Plan:
     return Plan(producers(every), catalog, Records(catalog.load(RECORDS)))
 
 
-class LineageHooks:
+class LineageHooks(SavedNodes):
     """Plan before, record after."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._root = Path()
         self._plan: Plan | None = None
-        self._records = Records(Path())
-        self._open: Node | None = None
         self._facts: dict[str, Any] = {}
 
     @hook_impl
@@ -58,7 +58,6 @@ class LineageHooks:
             return
         names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
         self._plan = plan = open_plan(catalog, [name for name in names if name])
-        self._records = Records(catalog.load(RECORDS))
         self._facts = {
             "revision": revision(self._root),
             "run_id": str(run_params.get("run_id") or run_params.get("session_id")),
@@ -72,37 +71,24 @@ class LineageHooks:
                 if plan.state(node).status != "fresh":
                     _hide(catalog, node.outputs)
 
-    @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """The node before is done; this one's outputs are nobody's until it is."""
-        self._close()
+    def begin(self, node: Node, catalog: CatalogProtocol) -> None:
+        """The node's outputs are nobody's until it is done."""
         if self._plan:
             for output in node.outputs:
                 # A new version takes nothing from the one before.
                 if self._plan.record_name(output) == output:
-                    self._records.forget(output)
-            self._open = node
+                    self._plan.records.forget(output)
 
-    @hook_impl
-    def after_pipeline_run(self) -> None:
-        """The last node is done."""
-        self._close()
-
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """The node that failed gets no record."""
-        self._open = None
-
-    def _close(self) -> None:
-        if self._plan is None or self._open is None:
+    def saved(self, node: Node) -> None:
+        """Record what made the node's outputs."""
+        if self._plan is None:
             return
-        ingredients = self._plan.actual(self._open)
+        ingredients = self._plan.actual(node)
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        for output in self._open.outputs:
+        for output in node.outputs:
             files = self._plan.files(output)
             name = self._plan.record_name(output)
-            self._records.write(name, Record(ingredients, files, written=now, **self._facts))
-        self._open = None
+            self._plan.records.write(name, Record(ingredients, files, written=now, **self._facts))
 
     def _warn_of_inputs(self, plan: Plan, pipeline: Pipeline) -> None:
         for name in sorted(pipeline.inputs()):

@@ -41,6 +41,8 @@ class PreflightHooks:
                     if name.startswith(_CHOICE)
                 }
                 preflight.check_choices(choices, catalog.load("params:generate"))
+                if any("rank" in node.tags for node in pipeline.nodes):
+                    preflight.check_ranking(catalog.load("params:generate"))
             if "base_model" in used:
                 preflight.check_model(catalog.load("base_model"))
             if "params:metrics" in used:

@@ -5,42 +5,30 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
+
+from mitune.hooks.saved_nodes import SavedNodes
 
 RECORD = "timings"
 
 
-class TimingHooks:
+class TimingHooks(SavedNodes):
     """Record the wall time of each node, saving its results included."""
 
     def __init__(self) -> None:
-        self._started: dict[str, float] = {}
-        self._open: str | None = None
+        super().__init__()
+        self._started = 0.0
         self._catalog: CatalogProtocol | None = None
 
-    @hook_impl
-    def before_node_run(self, node: Node, catalog: CatalogProtocol) -> None:
-        """A node ends when the next one starts: only then are all its outputs saved."""
-        self._close()
-        self._catalog, self._open = catalog, node.name
-        self._started[node.name] = time.monotonic()
+    def begin(self, node: Node, catalog: CatalogProtocol) -> None:
+        """Start the clock."""
+        self._catalog, self._started = catalog, time.monotonic()
 
-    @hook_impl
-    def after_pipeline_run(self) -> None:
-        """The last node has ended."""
-        self._close()
-
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        """An unfinished node has no time."""
-        self._open = None
-
-    def _close(self) -> None:
-        if self._open is None or self._catalog is None or RECORD not in self._catalog:
+    def saved(self, node: Node) -> None:
+        """Add the node to the record."""
+        if self._catalog is None or RECORD not in self._catalog:
             return
         record: Any = self._catalog.get(RECORD)
-        seconds = time.monotonic() - self._started.pop(self._open)
-        record.save({**record.load(), self._open: round(seconds, 3)})
-        self._open = None
+        seconds = time.monotonic() - self._started
+        record.save({**record.load(), node.name: round(seconds, 3)})

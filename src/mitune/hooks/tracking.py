@@ -8,7 +8,9 @@ child, and to the parent with step = round. What a dataset is to tracking is its
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ import pandas as pd
 from kedro.framework.hooks import hook_impl
 from pydantic import BaseModel, ConfigDict
 
+from mitune.lineage.flat import flat
 from mitune.lineage.location import location
 from mitune.lineage.provenance import revision
 
 logger = logging.getLogger(__name__)
+_PATIENCE = 10.0  # seconds that another process may hold the database
 _DIGEST = "adapter.digest"
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
 
@@ -93,7 +97,9 @@ class TrackingHooks:
 
         uri = self._settings.tracking_uri
         if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
-            uri = f"sqlite:///{self._root / uri.removeprefix('sqlite:///')}"
+            database = self._root / uri.removeprefix("sqlite:///")
+            uri = f"sqlite:///{database}"
+            _check_writable(database)
         self._catalog = catalog
         self._client = MlflowClient(tracking_uri=uri)
         self._experiment = self._experiment_id()
@@ -109,7 +115,8 @@ class TrackingHooks:
             tags["model.digest"] = catalog.load("base_model").digest
         self._parent = self._client.create_run(self._experiment, tags=tags).info.run_id
         self._children = {}
-        for key, value in _flat(catalog).items():
+        parameters = catalog.load("parameters") if "parameters" in catalog else {}
+        for key, value in flat("", parameters).items():
             self._client.log_param(self._parent, key, str(value)[:500])
 
     def _experiment_id(self) -> str:
@@ -210,26 +217,16 @@ class TrackingHooks:
         self._parent = None
 
 
+def _check_writable(database: Path) -> None:
+    """Find a locked or broken database now: MLflow itself would try for minutes."""
+    with closing(sqlite3.connect(database, timeout=_PATIENCE)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.rollback()
+
+
 def _run_name(run_params: dict[str, Any]) -> str:
     """The pipelines, and the part of them that was asked for."""
     names = run_params.get("pipeline_names") or [run_params.get("pipeline_name")]
     parts = [*(run_params.get("namespaces") or []), *(run_params.get("node_names") or [])]
     name = " ".join(str(n) for n in names if n and n != "__default__") or "mitune"
     return f"{name}: {', '.join(parts)}" if parts else name
-
-
-def _flat(catalog: Any) -> dict[str, Any]:
-    """Parameters of the run as dotted names."""
-    flat: dict[str, Any] = {}
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, BaseModel):
-            value = value.model_dump(mode="json")
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                walk(f"{prefix}.{key}" if prefix else str(key), inner)
-        else:
-            flat[prefix] = value
-
-    walk("", catalog.load("parameters") if "parameters" in catalog else {})
-    return flat

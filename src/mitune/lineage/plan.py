@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from pydantic import BaseModel
 
 from mitune.lineage import source_code
+from mitune.lineage.content import content_digest
+from mitune.lineage.flat import flat
 from mitune.lineage.location import location, version_of
 from mitune.lineage.records import Ingredients, Record, Records
 
@@ -67,9 +67,8 @@ class Plan:
     ) -> None:
         self._made_by = made_by
         self._catalog = catalog
-        self._records = records
+        self.records = records
         self._wanted: dict[str, Ingredients] = {}
-        self._contents: dict[str, str] = {}
 
     def state(self, node: Node) -> State:
         """Missing: an output is not on disk as it was written. Stale: it was made otherwise."""
@@ -119,7 +118,7 @@ class Plan:
 
     def record(self, dataset: str) -> Record | None:
         """What is known of a dataset on disk."""
-        return self._records[self.record_name(dataset)]
+        return self.records[self.record_name(dataset)]
 
     def record_name(self, dataset: str) -> str:
         """`round_1.adapter@2026-…`: the version that would be loaded, of a versioned one."""
@@ -133,7 +132,7 @@ class Plan:
             value = self._catalog.load(name)
             if isinstance(value, NamesFiles):
                 inputs |= {str(file): _content(file) for file in value.files}
-            parameters |= dict(_flat(name, value))
+            parameters |= flat(name, value)
         return Ingredients(node.name, source_code.digests(node.func.__module__), parameters, inputs)
 
     def _wanted_input(self, dataset: str) -> str:
@@ -146,12 +145,7 @@ class Plan:
         record = self.record(dataset)
         return record.digest if record else "unrecorded"
 
-    def _free(self, dataset: str) -> str:
-        if dataset not in self._contents:
-            self._contents[dataset] = self._free_content(dataset)
-        return self._contents[dataset]
-
-    def _free_content(self, name: str) -> str:
+    def _free(self, name: str) -> str:
         dataset = self._catalog.get(name)
         try:
             if isinstance(dataset, Fingerprinted):
@@ -185,23 +179,8 @@ def _is_parameter(name: str) -> bool:
     return name == "parameters" or name.startswith("params:")
 
 
-def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, BaseModel):
-        value = value.model_dump(mode="json")
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flat(f"{name}.{key}", inner)
-    else:
-        yield name, value
-
-
 def _content(path: Path) -> str:
-    files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
-    whole = sha256()
-    for file in files:
-        whole.update(file.name.encode())
-        whole.update(sha256(file.read_bytes()).digest())
-    return whole.hexdigest()[:16] if files else _ABSENT
+    return content_digest(path) or _ABSENT
 
 
 def _differences(before: Ingredients, now: Ingredients) -> Iterator[str]:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 from transformers import AutoTokenizer, CLIPModel
 
-from mitune.metrics.base import MetricError, Scorer
+from mitune.metrics.base import MetricError, Scorer, Weights
 
 
-class ClipScore(BaseModel):
+class ClipScore(Weights):
     """Cosine in [-1, 1]. Departure from the paper: no factor 2.5 and no clipping at 0.
 
     Pictures are resized (bicubic) to the model's size if they differ, and normalised as `mean`
-    and `std` say; the miniature's CLIP was trained on [-1, 1].
+    and `std` say: by default to [-1, 1], as the miniature's CLIP was trained; OpenAI's have their
+    own (metrics.scorers in conf/sd21).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["clip_score"] = "clip_score"
-    path: Path
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     batch_size: PositiveInt = 128
@@ -39,12 +36,12 @@ class ClipScore(BaseModel):
             If its weights are missing or truncated.
         """
         try:
-            model = CLIPModel.from_pretrained(self.path).eval().float()
-            tokenizer = AutoTokenizer.from_pretrained(self.path)
+            model = CLIPModel.from_pretrained(self.path, revision=self.revision).eval().float()
+            tokenizer = AutoTokenizer.from_pretrained(self.path, revision=self.revision)
         except Exception as error:  # whichever of the many that transformers raises
             raise MetricError(
                 f"{self.path}: the CLIP model cannot be read ({type(error).__name__}); restore it "
-                "with `git checkout -- data/06_models` or correct metrics.*.path"
+                "with `git checkout -- data/06_models`, download it, or correct metrics.*.path"
             ) from None
 
         @torch.inference_mode()

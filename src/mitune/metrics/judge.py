@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 
-from mitune.metrics.base import MetricError, Scorer
+from mitune.metrics.base import MetricError, Scorer, Weights
 from mitune.miniature.judge import Judge
 
 
-class JudgeScore(BaseModel):
+class JudgeScore(Weights):
     """Score in [0, 1], for the miniature world only; detector weights at `path`.
 
     Rounded to two decimals: whether a picture is wrong by 1e-3 or by 1e-30 is no difference, and
     a rank statistic would take it for one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     kind: Literal["judge"] = "judge"
-    path: Path
 
     def load(self) -> Scorer:
         """Read the detector.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,46 @@ from mitune.miniature.prompts import draw_prompts
 from mitune.miniature.scene import CATEGORIES
 
 _IMAGES, _STEPS = 4, 20
-_GUIDANCE, _STRONG_GUIDANCE = 1.5, 3.0  # the miniature's default, and more of it
+_GUIDANCE, _STRONG_GUIDANCE = 1.5, 3.0  # the miniatures' default, and more of it
 _AUDITED = 200
 
 
-def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
-    """Measure the shipped model on tuning prompts; write `README.md` and `samples.png` there."""
-    model = folder / "miniature-sd"
-    pipeline = DiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32)
+@dataclass(frozen=True)
+class Portrayed:
+    """A shipped model: its folder, what it is, how its pipeline is loaded and called."""
+
+    name: str
+    what: tuple[str, ...]
+    steps: str
+    absent: tuple[str, ...] = ()
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+MINIATURES = (
+    Portrayed(
+        "miniature-sd",
+        ("A Stable Diffusion of 6 M parameters that paints coloured, textured, sized shapes in",),
+        "DDPM",
+    ),
+    Portrayed(
+        "miniature-sd3",
+        (
+            "A Stable Diffusion 3 of 5 M parameters (MMDiT, rectified flow, two CLIP text encoders",
+            "and no T5: load it with `text_encoder_3=None, tokenizer_3=None` and call it with",
+            "`max_sequence_length=0`) that paints coloured, textured, sized shapes in",
+        ),
+        "Euler",
+        ("text_encoder_3", "tokenizer_3"),
+        {"max_sequence_length": 0},
+    ),
+)
+
+
+def write_card(folder: Path, recipe: PretrainRecipe, what: Portrayed) -> dict[str, Any]:
+    """Measure a shipped model on tuning prompts; write `README.md` and `samples.png` there."""
+    model = folder / what.name
+    absent = dict.fromkeys(what.absent)
+    pipeline = DiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32, **absent)
     pipeline.set_progress_bar_config(disable=True)
     judge = Judge.load(folder / "miniature-judge" / "judge.safetensors")
     scores: dict[str, float] = {}
@@ -36,9 +69,9 @@ def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
     for category in CATEGORIES:
         prompts = draw_prompts(category, "tuning")[: recipe.card_prompts]
         repeated = [prompt for prompt in prompts for _ in range(_IMAGES)]
-        images = _generate(pipeline, prompts, _GUIDANCE)
+        images = _generate(pipeline, prompts, _GUIDANCE, what)
         scores[category] = float(np.mean([j.score for j in judge(images, repeated)]))
-        strong = _generate(pipeline, prompts, _STRONG_GUIDANCE)
+        strong = _generate(pipeline, prompts, _STRONG_GUIDANCE, what)
         guided[category] = float(np.mean([j.score for j in judge(strong, repeated)]))
         rows.append(np.concatenate(list(images[:: _IMAGES // 2][:12]), axis=1))
     sheet = Image.fromarray(np.concatenate(rows))
@@ -53,12 +86,12 @@ def write_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
         ),
         "recipe": recipe.model_dump(mode="json"),
     }
-    (model / "README.md").write_text(_text(card))
+    (model / "README.md").write_text(_text(card, what))
     return card
 
 
 def _generate(
-    pipeline: DiffusionPipeline, prompts: list[str], guidance: float
+    pipeline: DiffusionPipeline, prompts: list[str], guidance: float, what: Portrayed
 ) -> NDArray[np.uint8]:
     generators = [torch.Generator().manual_seed(i) for i in range(len(prompts) * _IMAGES)]
     return (
@@ -70,6 +103,7 @@ def _generate(
                 guidance_scale=guidance,
                 generator=generators,
                 output_type="np",
+                **what.arguments,
             ).images
             * 255
         )
@@ -92,16 +126,16 @@ def _round_trip(pipeline: DiffusionPipeline, images: NDArray[np.uint8]) -> NDArr
     return torch.cat(parts).permute(0, 2, 3, 1).numpy()
 
 
-def _text(card: dict[str, Any]) -> str:
+def _text(card: dict[str, Any], what: Portrayed) -> str:
     lines = [
         "---",
         "license: apache-2.0",
         "pipeline_tag: text-to-image",
         "library_name: diffusers",
         "---",
-        "# miniature-sd",
+        f"# {what.name}",
         "",
-        "A Stable Diffusion of 6 M parameters that paints coloured, textured, sized shapes in",
+        *what.what,
         "relation on 64x64 pixels. It was trained from scratch by `kedro run --pipeline=pretrain`",
         "on rendered scenes with careless captions: it leaks attributes, drops objects and",
         "miscounts, as large models do. It is a laboratory, not evidence about them.",
@@ -110,7 +144,7 @@ def _text(card: dict[str, Any]) -> str:
         "",
         f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES} "
         "images a",
-        f"category, {_STEPS} DDPM steps, at guidance {_GUIDANCE}, its default, and at",
+        f"category, {_STEPS} {what.steps} steps, at guidance {_GUIDANCE}, its default, and at",
         f"{_STRONG_GUIDANCE}), and how often the judge is right where truth is known ({_AUDITED}",
         "pictures a category, one claim broken in half of them), on rendered pictures and on the",
         "same through the autoencoder:",

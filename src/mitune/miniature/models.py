@@ -6,9 +6,16 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, SD3Transformer2DModel, UNet2DConditionModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from mitune.miniature.caption import write
 from mitune.miniature.scene import CANVAS, CATEGORIES, sample_description
@@ -17,6 +24,7 @@ LATENT_CHANNELS = 8
 LATENT_SIZE = CANVAS // 8
 MAX_TOKENS = 24
 TEXT_WIDTH = 128
+PROJECTION = 64
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -59,7 +67,7 @@ def _text_settings(tokenizer: CLIPTokenizer) -> dict[str, int]:
         "num_hidden_layers": 3,
         "num_attention_heads": 4,
         "max_position_embeddings": MAX_TOKENS,
-        "projection_dim": 64,
+        "projection_dim": PROJECTION,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
@@ -71,6 +79,29 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     return CLIPTextModel(CLIPTextConfig(**_text_settings(tokenizer)))
 
 
+def build_projecting_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModelWithProjection:
+    """The same tower as SD3 wants it, with a projection of its last token."""
+    return CLIPTextModelWithProjection(CLIPTextConfig(**_text_settings(tokenizer)))
+
+
+def build_transformer() -> SD3Transformer2DModel:
+    """MMDiT of the rectified-flow miniature: every latent pixel a token, 3.6 M parameters."""
+    return SD3Transformer2DModel(
+        sample_size=LATENT_SIZE,
+        patch_size=1,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        num_layers=6,
+        attention_head_dim=32,
+        num_attention_heads=4,
+        caption_projection_dim=128,
+        joint_attention_dim=2 * TEXT_WIDTH,
+        pooled_projection_dim=2 * PROJECTION,
+        pos_embed_max_size=LATENT_SIZE,
+        qk_norm="rms_norm",
+    )
+
+
 def build_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
     """Contrastive image-text model over the world."""
     vision = {
@@ -80,10 +111,10 @@ def build_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
         "num_attention_heads": 4,
         "image_size": CANVAS,
         "patch_size": 8,
-        "projection_dim": 64,
+        "projection_dim": PROJECTION,
     }
     config = CLIPConfig(
-        text_config=_text_settings(tokenizer), vision_config=vision, projection_dim=64
+        text_config=_text_settings(tokenizer), vision_config=vision, projection_dim=PROJECTION
     )
     return CLIPModel(config)
 

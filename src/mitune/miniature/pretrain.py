@@ -7,7 +7,8 @@ corrupted anew each time an image is seen.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from diffusers.training_utils import compute_snr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from mitune.miniature import models
@@ -69,6 +70,9 @@ class PretrainRecipe(BaseModel):
     denoiser_refinement: Optimisation = Optimisation(
         steps=15_000, batch_size=64, learning_rate=8e-4, schedule="cosine", warmup_steps=100
     )
+    flow: Optimisation = Optimisation(
+        steps=12_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
+    )
     scenes: PositiveInt = 60_000
     judge_scenes: PositiveInt = 16_384
     empty_captions: float = Field(default=0.1, ge=0, le=1)
@@ -91,18 +95,41 @@ def to_pixels(images: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def _rng(recipe: PretrainRecipe, stage: str, step: int) -> np.random.Generator:
+def step_rng(recipe: PretrainRecipe, stage: str, step: int) -> np.random.Generator:
+    """The randomness of one step of a stage, whatever ran before it."""
     tag = int.from_bytes(hashlib.sha256(stage.encode()).digest()[:4], "big")
     return np.random.default_rng((recipe.seed, tag, step))
 
 
-def _torch_rng(rng: np.random.Generator) -> torch.Generator:
+def torch_rng(rng: np.random.Generator) -> torch.Generator:
+    """A torch generator seeded by the next draw of `rng`."""
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
 def _checkpoint(recipe: PretrainRecipe, stage: str, folder: Path) -> Checkpoint:
     key = hashlib.sha256(f"{stage}{recipe.model_dump_json()}".encode()).hexdigest()
     return Checkpoint(folder / f"{stage}.checkpoint.pt", key)
+
+
+def cycle(
+    recipe: PretrainRecipe,
+    module: nn.Module,
+    make_loss: Callable[[], Loss],
+    stage: str,
+    settings: Optimisation,
+    folder: Path,
+    accelerator: Accelerator,
+    ema_decay: float | None = None,
+) -> Iterator[TrainingStep]:
+    """One cycle of the learning rate, kept in `folder/{stage}.safetensors`; loaded if it is."""
+    finished = folder / f"{stage}.safetensors"
+    if not finished.exists():
+        checkpoint = _checkpoint(recipe, stage, folder)
+        yield from fit({stage: module}, make_loss(), settings, accelerator, checkpoint, ema_decay)
+        if accelerator.is_main_process:
+            save_file({k: v.contiguous() for k, v in module.state_dict().items()}, finished)
+        accelerator.wait_for_everyone()
+    module.load_state_dict(load_file(finished))
 
 
 def train_vae(
@@ -114,17 +141,9 @@ def train_vae(
     """
     torch.manual_seed(recipe.seed)
     vae = models.build_vae().to(accelerator.device, memory_format=torch.channels_last)
-    cycles = {"vae": recipe.vae, "vae_refinement": recipe.vae_refinement}
-    for stage, settings in cycles.items():
-        finished = folder / f"{stage}.safetensors"
-        if finished.exists():
-            vae.load_state_dict(load_file(finished))
-            continue
-        loss = _reconstruction_loss(recipe, vae, stage, settings)
-        yield from fit(
-            {"vae": vae}, loss, settings, accelerator, _checkpoint(recipe, stage, folder)
-        )
-        save_file({k: v.contiguous() for k, v in vae.state_dict().items()}, finished)
+    for stage, settings in (("vae", recipe.vae), ("vae_refinement", recipe.vae_refinement)):
+        loss = partial(_reconstruction_loss, recipe, vae, stage, settings)
+        yield from cycle(recipe, vae, loss, stage, settings, folder, accelerator)
     vae.eval()
     _, scenes = draw_scenes(2048, recipe.seed + 1)
     vae.register_to_config(scaling_factor=round(1 / float(_encode(vae, scenes).std()), 5))
@@ -135,14 +154,14 @@ def _reconstruction_loss(
     recipe: PretrainRecipe, vae: AutoencoderKL, stage: str, settings: Optimisation
 ) -> Loss:
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = _rng(recipe, stage, step)
+        rng = step_rng(recipe, stage, step)
         descriptions = [
             sample_description(str(rng.choice(CATEGORIES)), rng) for _ in range(settings.batch_size)
         ]
         pixels = to_pixels(render_all([sample_scene(d, rng) for d in descriptions]))
         pixels = pixels[rows].to(vae.device, memory_format=torch.channels_last)
         posterior = vae.encode(pixels).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=_torch_rng(rng))
+        noise = torch.randn(posterior.mean.shape, generator=torch_rng(rng))
         latents = posterior.mean + posterior.std * noise[: len(rows)].to(vae.device)
         error = vae.decode(latents).sample - pixels
         return (
@@ -170,28 +189,19 @@ def train_judge(
     """The judge's detector: half on rendered scenes, half on scenes through the autoencoder.
 
     Three cosine cycles, with more and more things that overlap. Saves
-    `folder/judge_contacts.safetensors`.
+    `folder/detector.safetensors`.
     """
     torch.manual_seed(recipe.seed)
     detector = Detector().to(accelerator.device)
-    cycles = {
-        "judge": (recipe.judge, 0.0),
-        "judge_refinement": (recipe.judge_refinement, 0.5),
-        "judge_contacts": (recipe.judge_contacts, 0.7),
-    }
-    for stage, (settings, contacts) in cycles.items():
-        finished = folder / f"{stage}.safetensors"
-        if not finished.exists():
-            loss = _detection_loss(recipe, detector, stage, settings, contacts, folder)
-            yield from fit(
-                {"detector": detector},
-                loss,
-                settings,
-                accelerator,
-                _checkpoint(recipe, stage, folder),
-            )
-            detector.save(finished)
-        detector.load_state_dict(Detector.load(finished).state_dict())
+    for stage, settings, contacts in (
+        ("judge", recipe.judge, 0.0),
+        ("judge_refinement", recipe.judge_refinement, 0.5),
+        ("judge_contacts", recipe.judge_contacts, 0.7),
+    ):
+        loss = partial(_detection_loss, recipe, detector, stage, settings, contacts, folder)
+        yield from cycle(recipe, detector, loss, stage, settings, folder, accelerator)
+    if accelerator.is_main_process:
+        detector.save(folder / "detector.safetensors")
 
 
 def _detection_loss(
@@ -203,7 +213,7 @@ def _detection_loss(
     folder: Path,
 ) -> Loss:
     device = next(detector.parameters()).device
-    rng = _rng(recipe, stage, -1 % 2**32)
+    rng = step_rng(recipe, stage, -1 % 2**32)
     scenes = [_any_scene(rng, contacts) for _ in range(recipe.judge_scenes)]
     clean = torch.from_numpy(render_all(scenes)).permute(0, 3, 1, 2)
     half = len(scenes) // 2
@@ -214,9 +224,9 @@ def _detection_loss(
     counts = torch.from_numpy(np.stack([c for _, c in labels]))
 
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = _rng(recipe, stage, step)
+        rng = step_rng(recipe, stage, step)
         picks = torch.from_numpy(rng.integers(len(scenes), size=settings.batch_size))[rows]
-        noise = torch.randn((len(picks), *pixels.shape[1:]), generator=_torch_rng(rng))
+        noise = torch.randn((len(picks), *pixels.shape[1:]), generator=torch_rng(rng))
         batch = pixels[picks].float() / 127.5 - 1 + 0.05 * float(rng.random()) * noise
         maps = detector(batch.to(device, memory_format=torch.channels_last))
         return detection_loss(maps, truth[picks].to(device), counts[picks].to(device))
@@ -257,7 +267,7 @@ def train_clip(
     clip = models.build_clip(tokenizer).to(accelerator.device)
 
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = _rng(recipe, "clip", step)
+        rng = step_rng(recipe, "clip", step)
         descriptions = [
             sample_description(str(rng.choice(CATEGORIES)), rng)
             for _ in range(recipe.clip.batch_size)
@@ -283,6 +293,15 @@ def train_clip(
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
     """Token ids padded to the model's length, shape (N, L)."""
     return tokenizer(captions, padding="max_length", truncation=True, return_tensors="pt").input_ids
+
+
+def careless_caption(
+    recipe: PretrainRecipe, description: Description, rng: np.random.Generator
+) -> str:
+    """What a web page might say of the scene; often nothing at all."""
+    if rng.random() < recipe.empty_captions:
+        return ""
+    return write(corrupt(description, recipe.caption_noise, rng), rng)
 
 
 def scheduler() -> DDPMScheduler:
@@ -324,13 +343,12 @@ def train_denoiser(
     noise_scheduler = scheduler()
     descriptions, latents = load_latents(recipe, folder)
     modules = torch.nn.ModuleDict({"unet": unet, "text_encoder": text_encoder})
-    cycles = {"denoiser": recipe.denoiser, "denoiser_refinement": recipe.denoiser_refinement}
-    for stage, settings in cycles.items():
-        finished = folder / f"{stage}.safetensors"
-        if finished.exists():
-            modules.load_state_dict(load_file(finished))
-            continue
-        loss = _denoising_loss(
+    for stage, settings in (
+        ("denoiser", recipe.denoiser),
+        ("denoiser_refinement", recipe.denoiser_refinement),
+    ):
+        loss = partial(
+            _denoising_loss,
             recipe,
             unet,
             text_encoder,
@@ -341,12 +359,9 @@ def train_denoiser(
             stage,
             settings,
         )
-        checkpoint = _checkpoint(recipe, stage, folder)
-        yield from fit(
-            {"denoiser": modules}, loss, settings, accelerator, checkpoint, recipe.ema_decay
+        yield from cycle(
+            recipe, modules, loss, stage, settings, folder, accelerator, recipe.ema_decay
         )
-        if accelerator.is_main_process:
-            save_file({k: v.contiguous() for k, v in modules.state_dict().items()}, finished)
     if accelerator.is_main_process:
         save_pipeline(folder, unet, text_encoder, tokenizer)
 
@@ -364,17 +379,12 @@ def _denoising_loss(
 ) -> Loss:
     device = unet.device
 
-    def caption(index: int, rng: np.random.Generator) -> str:
-        if rng.random() < recipe.empty_captions:
-            return ""
-        return write(corrupt(descriptions[index], recipe.caption_noise, rng), rng)
-
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = _rng(recipe, stage, step)
-        generator = _torch_rng(rng)
+        rng = step_rng(recipe, stage, step)
+        generator = torch_rng(rng)
         size = settings.batch_size
         picks = rng.integers(len(descriptions), size=size)
-        captions = [caption(int(i), rng) for i in picks]
+        captions = [careless_caption(recipe, descriptions[int(i)], rng) for i in picks]
         clean = latents[torch.from_numpy(picks)].float()
         noise = torch.randn(clean.shape, generator=generator)
         times = torch.randint(0, 1000, (size,), generator=generator)

@@ -98,9 +98,8 @@ def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:
     """Time a few evaluations and training steps of the model at the batch size of the run."""
     resources: Resources = catalog.load("params:resources")
     finetune: Finetuning = catalog.load("params:finetune")
-    backbone = open_backbone(
-        catalog.load("base_model"), resources.torch_device, resources.torch_dtype
-    )
+    generate: Generation = catalog.load("params:generate")
+    backbone = open_backbone(catalog.load("base_model"), resources.torch_device, generate.dtype)
     size = resources.batch_size
     condition = backbone.encode_prompts([""]).expand(size)
     latents = torch.randn(size, *backbone.latent_shape, device=backbone.device)

@@ -9,17 +9,21 @@ from contextlib import contextmanager
 import torch
 
 from mitune import adapters
-from mitune.backbones import AdapterRef, Backbone, ModelRef, open_backbone
+from mitune.backbones import AdapterRef, Backbone, DType, ModelRef, open_backbone
 from mitune.pipelines.resources import Resources
 
 
 @contextmanager
-def opened(model: ModelRef, adapter: AdapterRef, resources: Resources) -> Iterator[Backbone]:
+def opened(
+    model: ModelRef, adapter: AdapterRef, resources: Resources, dtype: DType = "float32"
+) -> Iterator[Backbone]:
     """The model with `adapter` fused into it."""
-    backbone = open_backbone(model, resources.torch_device, resources.torch_dtype)
+    backbone = open_backbone(model, resources.torch_device, dtype, resources.offload)
     try:
         adapters.load(backbone, adapter)
         adapters.fuse(backbone)
+        if resources.compile:
+            backbone.network.compile()
         yield backbone
     finally:
         del backbone

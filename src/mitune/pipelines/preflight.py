@@ -7,12 +7,16 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from mitune.backbones.base import ModelRef, absent_parts, part_names, pipeline_class
+from mitune.backbones.base import ModelRef
+from mitune.backbones.model_index import absent_parts, model_index
 from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.evaluate.metrics import Metrics
+
+_REPRESENTATIVES = 3
+_WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
 
 
 def check_choice(name: str, choice: Compose, settings: Generation) -> None:
@@ -40,6 +44,21 @@ def check_choice(name: str, choice: Compose, settings: Generation) -> None:
         )
 
 
+def check_ranking(settings: Generation) -> None:
+    """Tau is taken over the first, the middle and the last candidate.
+
+    Raises
+    ------
+    UserError
+        If there are not three.
+    """
+    if settings.images_per_prompt < _REPRESENTATIVES:
+        raise UserError(
+            f"generate.images_per_prompt is {settings.images_per_prompt}, but stage `rank` "
+            "compares three candidates of a prompt; raise it to 3 or leave `rank` out"
+        )
+
+
 def check_model(model: ModelRef) -> None:
     """The model's folder must be whole; a hub id is left to the hub.
 
@@ -48,17 +67,11 @@ def check_model(model: ModelRef) -> None:
     ModelError, UserError
         Naming the file.
     """
-    folder = Path(model.path)
-    if not folder.is_dir() and model.revision is not None:
+    if model.from_hub:
         return
-    pipeline_class(model)
-    # What every family has, and what this one has besides.
-    absent = absent_parts(model)
-    parts = [folder / part for part in ("vae", "text_encoder")] + [
-        folder / part
-        for part in ("unet", "transformer", "text_encoder_2", "text_encoder_3")
-        if part in part_names(model) and part not in absent
-    ]
+    index = model_index(model)
+    absent = absent_parts(index)
+    parts = [Path(model.path) / part for part in index if part in _WEIGHTED and part not in absent]
     for part in parts:
         if not list(part.glob("*.safetensors")) and not list(part.glob("*.bin")):
             raise UserError(f"{part}: no weights; restore or download the folder again")
@@ -68,7 +81,9 @@ def check_model(model: ModelRef) -> None:
 def check_metrics(metrics: Metrics) -> None:
     """Weights that metrics read from local files must be there and whole."""
     for name, config in metrics.scorers.items():
-        path = Path(config.path)
+        path = config.path
+        if config.from_hub:
+            continue
         if not path.exists():
             raise UserError(
                 f"metrics.scorers.{name}.path: {path} not found; restore it with `git checkout -- "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
@@ -63,6 +63,12 @@ def read_text(path: Path) -> str:
     if not text.strip():
         raise PromptError(f"{path}: no prompts; put one on each line")
     return text
+
+
+def first_columns(path: Path, category: str) -> Iterator[PromptLine]:
+    """Text before the first tab of each line, blank ones included. Raises as `read_text`."""
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        yield PromptLine(line.split("\t")[0].strip(), category, path.name, number)
 
 
 def read_json(path: Path) -> object:

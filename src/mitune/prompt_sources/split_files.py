@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from mitune.prompt_sources.base import Lines, PromptError, PromptLine, Split, read_text
+from mitune.prompt_sources.base import Lines, PromptError, PromptLine, Split, first_columns
 
 
 class SplitFiles(BaseModel):
@@ -41,15 +41,14 @@ def read_strictly(path: Path, category: str) -> list[PromptLine]:
         If the file is missing, empty or not UTF-8, or holds a blank or a repeated line.
     """
     seen: dict[str, int] = {}
-    found = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        prompt = line.split("\t")[0].strip()
-        if not prompt:
-            raise PromptError(f"{path}:{number}: blank prompt; remove the line")
-        if prompt in seen:
+    found = list(first_columns(path, category))
+    for line in found:
+        where = f"{path}:{line.line}"
+        if not line.text:
+            raise PromptError(f"{where}: blank prompt; remove the line")
+        if line.text in seen:
             raise PromptError(
-                f"{path}:{number}: duplicate of line {seen[prompt]} ({prompt!r}); remove one"
+                f"{where}: duplicate of line {seen[line.text]} ({line.text!r}); remove one"
             )
-        seen[prompt] = number
-        found.append(PromptLine(prompt, category, path.name, number))
+        seen[line.text] = line.line
     return found

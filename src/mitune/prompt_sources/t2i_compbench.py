@@ -8,7 +8,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from mitune.prompt_sources.base import Lines, PromptError, PromptLine, Split, distinct, read_text
+from mitune.prompt_sources.base import (
+    Lines,
+    PromptError,
+    PromptLine,
+    Split,
+    distinct,
+    first_columns,
+)
 
 
 class T2ICompBench(BaseModel):
@@ -41,10 +48,9 @@ def _plain(text: str) -> str:
 
 
 def _lines(folder: Path, categories: Sequence[str], split: str) -> list[PromptLine]:
-    found = []
-    for category in categories:
-        path = folder / f"{category}_{split}.txt"
-        for number, line in enumerate(read_text(path).splitlines(), start=1):
-            if prompt := line.split("\t")[0].strip():
-                found.append(PromptLine(prompt, category, path.name, number))
-    return found
+    return [
+        line
+        for category in categories
+        for line in first_columns(folder / f"{category}_{split}.txt", category)
+        if line.text
+    ]

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from mitune.metrics import MetricConfig
 
 
 class Metrics(BaseModel):
-    """Named metrics; the first one is the headline of the report."""
+    """Named metrics; the first one is the headline of the report. `null` drops one of base."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scorers: dict[str, MetricConfig]
 
+    @field_validator("scorers", mode="before")
+    @classmethod
+    def _without_dropped(cls, scorers: dict[str, Any]) -> dict[str, Any]:
+        return {name: config for name, config in scorers.items() if config is not None}
+
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights that the metrics read: their contents count like parameters."""
-        return tuple(Path(config.path) for config in self.scorers.values())
+        return tuple(c.path for c in self.scorers.values() if not c.from_hub)

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 from tqdm import tqdm
 
+from mitune.backbones import Backbone
 from mitune.candidates import Generation, Source, generate, shard_keys, todo_counts
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
+from mitune.memory import halved
 from mitune.pipelines.models import opened
 from mitune.pipelines.resources import Resources
 
@@ -27,12 +29,33 @@ def make_shards(
     with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
         if done == len(prompts):
             return
-        with opened(source.model, source.adapter, resources) as backbone:
-            for prompt_id, shard in generate(
+        with opened(source.model, source.adapter, resources, settings.dtype) as backbone:
+            for prompt_id, shard in _generated(
                 backbone, source, prompts, settings, resources.batch_size, finished
             ):
                 yield {prompt_id: shard}
                 progress.update()
+
+
+def _generated(
+    backbone: Backbone,
+    source: Source,
+    prompts: pd.DataFrame,
+    settings: Generation,
+    batch_size: int,
+    finished: Shards,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """`generate`, with half the batch whenever memory runs out."""
+    while len(prompts):
+        try:
+            for prompt_id, shard in generate(
+                backbone, source, prompts, settings, batch_size, finished
+            ):
+                yield prompt_id, shard
+                prompts = prompts[prompts["prompt_id"] != prompt_id]
+            return
+        except RuntimeError as error:
+            batch_size = halved(batch_size, error)
 
 
 def read_shards(

@@ -12,7 +12,7 @@ import pandas as pd
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from mitune.miniature import card, pretrain
+from mitune.miniature import card, flow, pretrain
 from mitune.miniature.pretrain import PretrainRecipe
 from mitune.training import TrainingStep
 
@@ -44,23 +44,27 @@ def train_denoiser(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) 
     return _run(pretrain.train_denoiser, recipe, folder, "denoiser")
 
 
+def train_flow(
+    recipe: PretrainRecipe, folder: Path, clip_log: pd.DataFrame, denoiser_log: pd.DataFrame
+) -> pd.DataFrame:
+    """MMDiT, on the text encoders of the two before."""
+    return _run(flow.train_flow, recipe, folder, "flow")
+
+
 def ship(
     recipe: PretrainRecipe,
     folder: Path,
     shipped: Path,
-    vae_log: pd.DataFrame,
     judge_log: pd.DataFrame,
-    clip_log: pd.DataFrame,
-    denoiser_log: pd.DataFrame,
+    flow_log: pd.DataFrame,
 ) -> dict[str, Any]:
     """Copy the weights to where the product reads them; measure them; write the model card."""
     for name, source in (
         ("miniature-sd", folder / "pipeline"),
+        ("miniature-sd3", folder / "flow_pipeline"),
         ("miniature-clip", folder / "clip"),
     ):
         shutil.copytree(source, shipped / name, dirs_exist_ok=True)
     (shipped / "miniature-judge").mkdir(exist_ok=True)
-    shutil.copy(
-        folder / "judge_contacts.safetensors", shipped / "miniature-judge" / "judge.safetensors"
-    )
-    return card.write_card(shipped, recipe)
+    shutil.copy(folder / "detector.safetensors", shipped / "miniature-judge" / "judge.safetensors")
+    return {what.name: card.write_card(shipped, recipe, what) for what in card.MINIATURES}

@@ -6,6 +6,7 @@ from mitune.pipelines.pretrain.nodes import (
     ship,
     train_clip,
     train_denoiser,
+    train_flow,
     train_judge,
     train_vae,
 )
@@ -15,14 +16,16 @@ _COMMON = ["params:pretrain", "pretrain_folder"]
 
 def create_pipeline() -> Pipeline:
     """From nothing to the weights in data/06_models; resumes where it stopped."""
-    logs = [f"pretrain_{stage}_log" for stage in ("vae", "judge", "clip", "denoiser")]
+    stages = ("vae", "judge", "clip", "denoiser", "flow")
+    vae, judge, clip, denoiser, flow = (f"pretrain_{stage}_log" for stage in stages)
     return Pipeline(
         [
-            Node(train_vae, _COMMON, logs[0], name="train_vae"),
-            Node(train_judge, [*_COMMON, logs[0]], logs[1], name="train_judge"),
-            Node(train_clip, _COMMON, logs[2], name="train_clip"),
-            Node(train_denoiser, [*_COMMON, logs[0]], logs[3], name="train_denoiser"),
-            Node(ship, [*_COMMON, "shipped_models", *logs], "pretrain_card", name="ship"),
+            Node(train_vae, _COMMON, vae, name="train_vae"),
+            Node(train_judge, [*_COMMON, vae], judge, name="train_judge"),
+            Node(train_clip, _COMMON, clip, name="train_clip"),
+            Node(train_denoiser, [*_COMMON, vae], denoiser, name="train_denoiser"),
+            Node(train_flow, [*_COMMON, clip, denoiser], flow, name="train_flow"),
+            Node(ship, [*_COMMON, "shipped_models", judge, flow], "pretrain_card", name="ship"),
         ],
         tags="pretrain",
     )

@@ -1,0 +1,100 @@
+"""Run every estimator on every task, one shard each; put the results in a table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+from mitune.datasets.shards import Shards
+from mitune.figures import mi_benchmark_table
+from mitune.mi_benchmark import TASKS, EstimatorConfig, draw
+from mitune.pipelines.mi_benchmark.parameters import MIBenchmark
+
+
+@dataclass(frozen=True)
+class _Job:
+    task: str
+    name: str
+    config: EstimatorConfig
+    seed: int
+    train: int
+    test: int
+
+    @property
+    def shard(self) -> str:
+        return f"{self.task}__{self.name}__{self.seed}"
+
+    @property
+    def key(self) -> str:
+        facts = [self.task, self.config.model_dump(mode="json"), self.seed, self.train, self.test]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def estimate(settings: MIBenchmark, finished: Shards) -> Iterator[dict[str, pd.DataFrame]]:
+    """Yield one shard per task, estimator and seed that is not finished yet."""
+    jobs = _jobs(settings)
+    todo = [job for job in jobs if not finished.count(job.shard, job.key)]
+    with (
+        tqdm(total=len(jobs), initial=len(jobs) - len(todo), desc="estimates") as progress,
+        # Small networks gain nothing from threads; whole jobs do.
+        ProcessPoolExecutor(
+            settings.workers, get_context("spawn"), torch.set_num_threads, (1,)
+        ) as pool,
+    ):
+        futures = {pool.submit(_run, job): job for job in todo}
+        for future in as_completed(futures):
+            yield {futures[future].shard: future.result()}
+            progress.update()
+
+
+def tabulate(shards: Shards, settings: MIBenchmark) -> pd.DataFrame:
+    """One row per task, estimate and seed: task, truth, estimator, seed, estimate, seconds."""
+    return pd.concat([shards[job.shard] for job in _jobs(settings)], ignore_index=True)
+
+
+def draw_table(results: pd.DataFrame) -> Figure:
+    """Estimators by tasks, coloured by error."""
+    return mi_benchmark_table(results)
+
+
+def _jobs(settings: MIBenchmark) -> list[_Job]:
+    return [
+        _Job(task, name, config, seed, settings.train, settings.test)
+        for seed in settings.seeds
+        for name, config in settings.estimators.items()
+        for task in settings.tasks
+    ]
+
+
+def _run(job: _Job) -> pd.DataFrame:
+    task = TASKS[job.task]
+    samples = draw(task, job.train, job.test, job.seed)
+    start = time.perf_counter()
+    try:
+        found = job.config.estimate(samples, job.seed)
+    except FloatingPointError:  # its training diverged: a result, not the end of the benchmark
+        found = {job.name: math.nan}
+    seconds = time.perf_counter() - start
+    table = pd.DataFrame(
+        {
+            "task": job.task,
+            "truth": task.information,
+            "estimator": list(found),
+            "seed": job.seed,
+            "estimate": list(found.values()),
+            "seconds": seconds,
+        }
+    )
+    table.attrs = {"key": job.key}
+    return table

@@ -1,0 +1,58 @@
+"""Environments of real checkpoints, up to the weights: tiny random models in the hub's layout."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.contracts.tiny import build
+from tests.pipelines.conftest import kedro
+
+ENVIRONMENTS = {"sd21": "sd", "sdxl": "sdxl", "sd35": "sd3"}
+SMALL = {
+    "prompts.tuning_per_category": 1,
+    "generate.images_per_prompt": 3,
+    "generate.steps": 4,
+    "finetune.optimisation.steps": 1,
+    "finetune.optimisation.batch_size": 2,
+    "finetune.adapter.rank": 2,
+    "evaluate.images_per_prompt": 1,
+    "evaluate.steps": 2,
+    "metrics.scorers.clip.path": "data/06_models/miniature-clip",
+}
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory) -> Path:
+    """Prompts in the layout of T2I-CompBench."""
+    folder = tmp_path_factory.mktemp("t2i_compbench")
+    for category in ("color", "shape"):
+        train = [f"a {c} bowl and a round {t}" for c in ("red", "blue") for t in ("cup", "hat")]
+        (folder / f"{category}_train.txt").write_text("\r\n".join(train))
+        (folder / f"{category}_val.txt").write_text("a green bench\r\na square clock")
+    return folder
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_without_prompts_or_weights_one_line_says_what_to_do(project: Path, env: str) -> None:
+    done = kedro(project, "run", f"--env={env}", "--pipeline=prompts")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "t2i_compbench: not found" in last and "globals.yml" in last
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", ENVIRONMENTS)
+def test_a_tiny_checkpoint_runs_to_the_report(
+    project: Path, benchmark: Path, tmp_path: Path, env: str
+) -> None:
+    build(ENVIRONMENTS[env]).save_pretrained(tmp_path / "model")
+    given = {"model": tmp_path / "model", "prompt_files": benchmark, **SMALL}
+    parameters = ",".join(f"{name}={value}" for name, value in given.items())
+    done = kedro(project, "run", f"--env={env}", "--pipeline=mitune_r1", f"--params={parameters}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    summary = pd.read_csv(project / f"data/{env}/08_reporting/main/summary.csv")
+    assert set(summary["model"]) == {"base", "random_k", "lowest_k", "round_1"}
+    assert set(summary["metric"]) == {"clip"}
+    page = (project / f"data/{env}/08_reporting/main/report.html").read_text()
+    assert "clip" in page
