@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -23,6 +24,8 @@ from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
 from mitune.pipelines.cost import calibrate, cost_of, total
 from mitune.ranking import Interval
 
+# `--pipeline` is what Kedro's users know.
+warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 _COLOURS = {"fresh": "green", "stale": "yellow", "missing": "red"}
 
 

@@ -30,19 +30,22 @@ class PreflightHooks:
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Cross-check parameters; look for model and metric files."""
+        from mitune.candidates import Generation
         from mitune.pipelines import preflight
 
         used = pipeline.inputs()
+        choices = {
+            name.removeprefix("params:"): catalog.load(name)
+            for name in sorted(used)
+            if name.startswith(_CHOICE)
+        }
         try:
-            if "params:generate" in used:
-                choices = {
-                    name.removeprefix("params:"): catalog.load(name)
-                    for name in sorted(used)
-                    if name.startswith(_CHOICE)
-                }
-                preflight.check_choices(choices, catalog.load("params:generate"))
+            if choices or "params:generate" in used:
+                # Typed only where a node of this run reads it.
+                generate = Generation.model_validate(catalog.load("params:generate"))
+                preflight.check_choices(choices, generate)
                 if any("rank" in node.tags for node in pipeline.nodes):
-                    preflight.check_ranking(catalog.load("params:generate"))
+                    preflight.check_ranking(generate)
             if "base_model" in used:
                 preflight.check_model(catalog.load("base_model"))
             if "params:metrics" in used:
@@ -62,7 +65,7 @@ def _one_line(error: Any) -> str:
 
 
 def _fields(error: ParameterValidationError) -> str:
-    """`finetune: lerning_rate: Extra inputs are not permitted`, one line for each."""
+    """`parameters, finetune.lerning_rate: no such name`, one line for each."""
     found, block, field = [], "", ""
     for line in str(error).splitlines():
         named = re.match(r"- Parameter '(.+?)': (.*)", line)
@@ -74,6 +77,7 @@ def _fields(error: ParameterValidationError) -> str:
             continue  # a link to the documentation of pydantic
         elif line.startswith("  "):
             reason = line.strip().split(" [type=")[0]
+            reason = reason.replace("Extra inputs are not permitted", "no such name")
             given = re.search(r"input_value=([^{].*), input_type=", line)
             got = f", not {given.group(1)}" if given else ""
             found.append(f"parameters, {block}.{field}: {reason}{got}")

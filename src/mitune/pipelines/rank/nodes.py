@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mitune import figures
@@ -38,11 +39,18 @@ def measure_candidates(
             table, pictures = measure(backbone, shard, scorers)
             tables.append(table)
             if prompt_id in shown:
-                ranked = order(table, best)
-                sheet.append((table["prompt"].iloc[0], ranked, pictures[ranked.index]))
+                sheet.append((table["prompt"].iloc[0], *best_first(table, pictures, best)))
     return pd.concat(tables, ignore_index=True), figures.contact_sheet(
         sheet, best, next(iter(metrics.scorers))
     )
+
+
+def best_first(
+    table: pd.DataFrame, pictures: NDArray[np.uint8], score: str
+) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """Candidates of a prompt and their pictures, both ordered by `score`."""
+    ranked = order(table.assign(picture=range(len(table))), score)
+    return ranked, pictures[ranked["picture"]]
 
 
 def estimates_in(table: pd.DataFrame) -> list[str]:

@@ -33,6 +33,7 @@ def render_page(
         files("mitune.pipelines.report").joinpath("templates/report.html").read_text()
     )
     metrics = list(dict.fromkeys(summary["metric"]))
+    last = list(names)[-1]
     return template.render(
         names=names,
         facts=facts,
@@ -40,6 +41,7 @@ def render_page(
         categories=[c for c in dict.fromkeys(summary["category"]) if c != ALL],
         cells={(r.model, r.category, r.metric): r for r in summary.itertuples(index=False)},
         headline=headline,
+        verdict=verdict(names[last], summary[summary["model"] == last], metrics[0]),
         contrasts={k: v for k, v in headline.items() if " - " in k},
         timings=timings,
         provenance=provenance,
@@ -48,6 +50,30 @@ def render_page(
         figures={title: base64.b64encode(png).decode() for title, png in pictures.items()},
         grid=_grid(samples),
     )
+
+
+def verdict(name: str, rows: pd.DataFrame, metric: str) -> str:
+    """What the intervals of a model's differences to the base allow to be said, in words."""
+    rows = rows[rows["metric"] == metric].set_index("category")
+    names = ["difference", "difference_low", "difference_high"]
+    difference, low, high = map(float, rows.loc[ALL, names].to_numpy())
+    interval = f"{_signed(low)} to {_signed(high)}"
+    if low > 0 or high < 0:
+        where = "above" if low > 0 else "below"
+        points = abs(100 * difference)
+        said = f"{name} is {points:.1f} points of {metric} {where} the base ({interval})."
+    else:
+        said = f"On {metric}, {name} cannot be told from the base ({interval} points)."
+    parts = rows.drop(index=ALL)
+    for verb, chosen in (
+        ("rises", parts[parts["difference_low"] > 0]),
+        ("falls", parts[parts["difference_high"] < 0]),
+    ):
+        if len(chosen):
+            pairs = zip(chosen.index, chosen["difference"], strict=True)
+            named = ", ".join(f"{category} ({_signed(float(d))})" for category, d in pairs)
+            said += f" It {verb} in {named}."
+    return said
 
 
 def _percent(value: float) -> str:
