@@ -28,7 +28,7 @@ def open_backbone(
     ModelError
         If the family is not supported or the weights cannot be read.
     """
-    from mitune.backbones.model_index import model_index
+    from mitune.backbones.model_index import absent_parts, model_index
     from mitune.backbones.stable_diffusion import StableDiffusion
     from mitune.backbones.stable_diffusion_3 import StableDiffusion3
     from mitune.backbones.stable_diffusion_xl import StableDiffusionXL
@@ -38,7 +38,8 @@ def open_backbone(
         "StableDiffusionXLPipeline": StableDiffusionXL,
         "StableDiffusion3Pipeline": StableDiffusion3,
     }
-    name = model_index(ref)["_class_name"]
+    index = model_index(ref)
+    name = index["_class_name"]
     if name not in families:
         raise ModelError(f"{ref.path}: {name} is not supported; families: {', '.join(families)}")
-    return families[name].open(ref, device, dtype, offload)
+    return families[name].open(ref, absent_parts(index), device, dtype, offload)

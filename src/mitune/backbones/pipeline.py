@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from mitune.backbones.base import DType, ModelError, ModelRef
-from mitune.backbones.model_index import absent_parts, model_index
 from mitune.denoiser import Condition, Denoiser
 
 _PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
@@ -38,15 +37,21 @@ class PipelineBackbone(ABC):
                 part.requires_grad_(False).eval()
 
     @classmethod
-    def open(cls, ref: ModelRef, device: torch.device, dtype: DType, offload: bool) -> Self:
-        """Load the weights of `ref`.
+    def open(
+        cls,
+        ref: ModelRef,
+        absent: Mapping[str, None],
+        device: torch.device,
+        dtype: DType,
+        offload: bool,
+    ) -> Self:
+        """Load the weights of `ref`, which was saved without the parts `absent`.
 
         Raises
         ------
         ModelError
             Naming the model if a weight file is missing or truncated.
         """
-        absent = absent_parts(model_index(ref))
         try:
             pipeline = cls.pipeline_type.from_pretrained(
                 ref.path,

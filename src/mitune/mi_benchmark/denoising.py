@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mitune.denoiser import Condition
@@ -36,58 +37,61 @@ class PairNetwork(nn.Module):
         self.body = perceptron(inputs, hidden, dim_x + dim_y)
         self.register_buffer("frequencies", math.pi * 2.0 ** torch.arange(_FREQUENCIES) / 4)
 
-    def forward(
-        self, x: Tensor, y: Tensor, states: tuple[int, int], s: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """`x` (B, dim_x), `y` (B, dim_y), `states` of the two, `s` (B,) in [0, 1]."""
+    def forward(self, x: Tensor, y: Tensor, states: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """`x` (B, dim_x), `y` (B, dim_y), `states` of the two (B, 2), `s` (B,) in [0, 1]."""
         sides = [
-            torch.zeros_like(side) if state == BLANK else side
-            for side, state in zip((x, y), states, strict=True)
+            side.masked_fill(state[:, None] == BLANK, 0)
+            for side, state in zip((x, y), states.unbind(1), strict=True)
         ]
-        marks = torch.zeros(6, dtype=x.dtype)
-        marks[states[0]] = marks[3 + states[1]] = 1
+        marks = F.one_hot(states, 3).flatten(1).to(x.dtype)
         angles = s[:, None] * self.frequencies
-        inputs = [*sides, marks.expand(len(x), 6), angles.sin(), angles.cos()]
+        inputs = [*sides, marks, angles.sin(), angles.cos()]
         return self.body(torch.cat(inputs, dim=1)).split(self.dims, dim=1)
 
 
-@dataclass(frozen=True, eq=False)
-class SideDenoiser:
-    """Denoises X given Y (`Condition` y, given = 1) or X alone (given = 0)."""
+def states_of(x: int, y: int, rows: int) -> Tensor:
+    """The same two states for every row, (rows, 2)."""
+    return torch.tensor([[x, y]]).expand(rows, 2)
 
+
+@dataclass(frozen=True, eq=False)
+class _PairDenoiser:
     network: PairNetwork
     path: NoisePath
     kind: PredictionKind
 
-    def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
-        """`z_t` (B, dim_x)."""
-        y, given = condition.tensors["y"], condition.tensors["given"]
-        s = _fraction(t)
-        with_y, _ = self.network(z_t, y, (NOISY, CLEAN), s)
-        alone, _ = self.network(z_t, y, (NOISY, BLANK), s)
-        raw = torch.where(given[:, None] > 0, with_y, alone)
+    def _prediction(self, raw: Tensor, z_t: Tensor, t: Tensor) -> Prediction:
         return Prediction(raw, self.kind, z_t, *coefficients(self.path, t, z_t))
 
 
-@dataclass(frozen=True, eq=False)
-class JointDenoiser:
-    """Denoises (X, Y) jointly (given = 0), or each side given the other one clean (given = 1)."""
+class SideDenoiser(_PairDenoiser):
+    """Denoises X given Y (`Condition` y, given = 1) or X alone (given = 0)."""
 
-    network: PairNetwork
-    path: NoisePath
-    kind: PredictionKind
+    def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
+        """`z_t` (B, dim_x)."""
+        given = condition.tensors["given"] > 0
+        states = torch.stack(
+            [torch.where(given, NOISY, NOISY), torch.where(given, CLEAN, BLANK)], dim=1
+        )
+        raw, _ = self.network(z_t, condition.tensors["y"], states, _fraction(t))
+        return self._prediction(raw, z_t, t)
+
+
+class JointDenoiser(_PairDenoiser):
+    """Denoises (X, Y) jointly (given = 0), or each side given the other one clean (given = 1)."""
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         """`z_t` (B, dim_x + dim_y)."""
         x_t, y_t = z_t.split(self.network.dims, dim=1)
-        x, y = condition.tensors["x"], condition.tensors["y"]
-        s = _fraction(t)
-        both = torch.cat(self.network(x_t, y_t, (NOISY, NOISY), s), dim=1)
-        x_given_y, _ = self.network(x_t, y, (NOISY, CLEAN), s)
-        _, y_given_x = self.network(x, y_t, (CLEAN, NOISY), s)
-        each = torch.cat([x_given_y, y_given_x], dim=1)
-        raw = torch.where(condition.tensors["given"][:, None] > 0, each, both)
-        return Prediction(raw, self.kind, z_t, *coefficients(self.path, t, z_t))
+        given = condition.tensors["given"] > 0
+        x, y = (
+            torch.where(given[:, None], condition.tensors[name], noisy)
+            for name, noisy in (("x", x_t), ("y", y_t))
+        )
+        noisy, other = torch.where(given, NOISY, NOISY), torch.where(given, CLEAN, NOISY)
+        of_x, _ = self.network(x_t, y, torch.stack([noisy, other], dim=1), _fraction(t))
+        _, of_y = self.network(x, y_t, torch.stack([other, noisy], dim=1), _fraction(t))
+        return self._prediction(torch.cat([of_x, of_y], dim=1), z_t, t)
 
 
 def _fraction(t: Tensor) -> Tensor:

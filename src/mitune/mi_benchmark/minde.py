@@ -19,6 +19,7 @@ from mitune.mi_benchmark.denoising import (
     PairNetwork,
     SideDenoiser,
     mean_information,
+    states_of,
 )
 from mitune.mi_benchmark.training import Training, train
 from mitune.mutual_information import ForwardScore
@@ -62,7 +63,9 @@ class MINDE(BaseModel):
             )
             values = []
             for part, (a, b, states) in zip(torch.arange(len(x)).chunk(4), problems, strict=True):
-                predicted = network(a[part], b[part], states, t[part] / _GRID)
+                predicted = network(
+                    a[part], b[part], states_of(*states, len(part)), t[part] / _GRID
+                )
                 errors = [
                     (found - noise[part]).square().sum(1)
                     for found, noise, state in zip(predicted, noises, states, strict=True)

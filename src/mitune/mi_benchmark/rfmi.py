@@ -18,6 +18,7 @@ from mitune.mi_benchmark.denoising import (
     PairNetwork,
     SideDenoiser,
     mean_information,
+    states_of,
 )
 from mitune.mi_benchmark.training import Training, train
 from mitune.mutual_information import ForwardScore
@@ -52,8 +53,9 @@ class RFMI(BaseModel):
             noise = torch.randn(x.shape, generator=generator)
             z = (1 - s[:, None]) * x + s[:, None] * noise
             half = len(x) // 2
-            with_y, _ = network(z[:half], y[:half], (NOISY, CLEAN), s[:half])
-            alone, _ = network(z[half:], y[half:], (NOISY, BLANK), s[half:])
+            with_y, _ = network(z[:half], y[:half], states_of(NOISY, CLEAN, half), s[:half])
+            blank = states_of(NOISY, BLANK, len(x) - half)
+            alone, _ = network(z[half:], y[half:], blank, s[half:])
             return (torch.cat([with_y, alone]) - (noise - x)).square().sum(1)
 
         train(network, loss, (x, y), self.training, seed)
