@@ -106,7 +106,7 @@ class TrackingHooks:
         tags = {
             "mlflow.runName": _run_name(run_params),
             "kedro.run_id": str(run_params.get("run_id") or run_params.get("session_id")),
-            "kedro.env": str(run_params.get("env")),
+            "kedro.env": str(run_params.get("env") or "base"),
             "git.commit": revision(self._root),
             "campaign": str((run_params.get("runtime_params") or {}).get("campaign", "main")),
         }

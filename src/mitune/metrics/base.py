@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from mitune.errors import UserError
 
@@ -21,10 +23,21 @@ class Scorer(Protocol):
         ...
 
 
+class MetricError(UserError):
+    """A metric cannot be computed as asked; the message names the file and the fix."""
+
+
 class Weights(BaseModel):
-    """Weights of a metric: a file or folder here, or a hub id with its revision."""
+    """Weights of a metric: a file or folder here, or a hub id with its revision.
+
+    `scale` says what the numbers are and `preprocessing` what is done to a picture first: two
+    results with different provenance are not to be compared.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scale: ClassVar[str]
+    preprocessing: ClassVar[str]
 
     path: Path
     revision: str | None = None
@@ -34,6 +47,45 @@ class Weights(BaseModel):
         """Whether `path` is a hub id."""
         return self.revision is not None and not self.path.exists()
 
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Everything that the numbers depend on, as text."""
+        settings = {name: str(value) for name, value in self.model_dump(mode="json").items()}
+        return {**settings, "scale": self.scale, "preprocessing": self.preprocessing}
 
-class MetricError(UserError):
-    """A metric cannot be computed as asked; the message names the file and the fix."""
+
+class Network(Weights):
+    """Weights of a network, its precision, and how many pictures at a time (no matter which)."""
+
+    dtype: Literal["float32", "float16", "bfloat16"] = "float32"
+    batch_size: PositiveInt = Field(default=64, exclude=True)
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """`dtype` for torch."""
+        found: torch.dtype = getattr(torch, self.dtype)
+        return found
+
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Turn whatever fails while weights are read into one line.
+
+        Raises
+        ------
+        MetricError
+            Naming the file and what to do.
+        """
+        try:
+            yield
+        except MetricError:
+            raise
+        except Exception as error:  # whichever of the many that transformers raises
+            raise MetricError(
+                f"{self.path}: {what} cannot be read ({type(error).__name__}); download it, "
+                "restore it with `git checkout -- data/06_models`, or correct metrics.*.path"
+            ) from None
+
+
+def batches(count: int, size: int) -> Iterator[slice]:
+    """0..count in slices of `size`."""
+    return (slice(start, start + size) for start in range(0, count, size))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
@@ -20,9 +21,12 @@ class JudgeScore(Weights):
     a rank statistic would take it for one.
     """
 
+    scale: ClassVar[str] = "probability, 0 to 1"
+    preprocessing: ClassVar[str] = "none: 64 x 64 pixels"
+
     kind: Literal["judge"] = "judge"
 
-    def load(self) -> Scorer:
+    def load(self, device: torch.device) -> Scorer:
         """Read the detector.
 
         Raises

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from mitune.metrics import MetricConfig
+from mitune.metrics import MetricConfig, Scorer
 
 
 class Metrics(BaseModel):
@@ -21,6 +22,10 @@ class Metrics(BaseModel):
     @classmethod
     def _without_dropped(cls, scorers: dict[str, Any]) -> dict[str, Any]:
         return {name: config for name, config in scorers.items() if config is not None}
+
+    def load(self, device: torch.device) -> dict[str, Scorer]:
+        """Read the weights of all. Raises MetricError if some are missing or truncated."""
+        return {name: config.load(device) for name, config in self.scorers.items()}
 
     @property
     def files(self) -> tuple[Path, ...]:

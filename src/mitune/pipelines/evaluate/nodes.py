@@ -31,7 +31,7 @@ def evaluate(
     resources: Resources,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores per image, and the first pictures of each prompt as PNG."""
-    scorers = {name: config.load() for name, config in metrics.scorers.items()}
+    scorers = metrics.load(resources.torch_device)
     keys = shard_keys(source_of(model, adapter), settings.generation, test_prompts)
     shards = read_shards(test_images, keys, settings.generation)
     tables, samples = [], []

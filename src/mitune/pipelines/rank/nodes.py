@@ -28,7 +28,7 @@ def measure_candidates(
     resources: Resources,
 ) -> tuple[pd.DataFrame, Figure]:
     """Decode every candidate, score it; a contact sheet of the first prompts ordered by MI."""
-    scorers = {name: config.load() for name, config in metrics.scorers.items()}
+    scorers = metrics.load(resources.torch_device)
     best = estimates_in(scores)[-1]
     tables, sheet = [], []
     images = int(scores.groupby("prompt_id").size().iloc[0])  # M

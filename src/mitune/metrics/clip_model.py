@@ -1,0 +1,58 @@
+"""A CLIP model as a pair of encoders onto the unit sphere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import AutoTokenizer, CLIPModel
+
+from mitune.metrics.base import Network
+
+
+class ClipEncoders:
+    """Unit vectors of pictures and prompts; each prompt is encoded once."""
+
+    def __init__(self, weights: Network, device: torch.device) -> None:
+        """Read the model. Raises MetricError if weights are missing or truncated."""
+        with weights.reading("the CLIP model"):
+            model = CLIPModel.from_pretrained(
+                weights.path, revision=weights.revision, dtype=weights.torch_dtype
+            )
+            self._tokenizer = AutoTokenizer.from_pretrained(weights.path, revision=weights.revision)
+        self._model = model.eval().to(device)
+        self._texts: dict[str, torch.Tensor] = {}
+
+    @property
+    def image_size(self) -> int:
+        """Side of the pictures in pixels."""
+        return int(self._model.config.vision_config.image_size)
+
+    @property
+    def logit_scale(self) -> float:
+        """What a cosine is multiplied by in training."""
+        return float(self._model.logit_scale.double().exp())
+
+    @torch.inference_mode()
+    def images(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(N, D) float32 of `pixels` (N, 3, size, size)."""
+        pixels = pixels.to(self._model.device, self._model.dtype)
+        return _unit(self._model.get_image_features(pixel_values=pixels))
+
+    @torch.inference_mode()
+    def texts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """(N, D) float32; what is longer than the model reads is cut off."""
+        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
+        if new:
+            tokens = self._tokenizer(
+                new, padding="max_length", truncation=True, return_tensors="pt"
+            ).to(self._model.device)
+            found = _unit(self._model.get_text_features(**tokens))
+            self._texts.update(zip(new, found, strict=True))
+        return torch.stack([self._texts[prompt] for prompt in prompts])
+
+
+def _unit(features: object) -> torch.Tensor:
+    """Transformers 5 returns an output record, 4 the tensor."""
+    vectors = features if isinstance(features, torch.Tensor) else features.pooler_output  # type: ignore[attr-defined]
+    return torch.nn.functional.normalize(vectors.float(), dim=-1)
