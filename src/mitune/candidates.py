@@ -24,6 +24,7 @@ from mitune.backbones import AdapterRef, Backbone, DType, ModelRef
 from mitune.denoiser import Condition
 from mitune.errors import UserError
 from mitune.guidance import ClassifierFree, GuidanceConfig
+from mitune.image_source import Transfer
 from mitune.information import Information
 from mitune.mutual_information import (
     DrawEstimator,
@@ -89,11 +90,15 @@ ESTIMATES = tuple(Scoring.model_fields)
 
 @dataclass(frozen=True)
 class Source:
-    """What makes the images: model, adapter, and the name that separates rounds' seeds."""
+    """What makes the images: model, adapter, and the name that separates rounds' seeds.
+
+    `target`: whose latents are kept, if not the model's own.
+    """
 
     model: ModelRef
     adapter: AdapterRef
     name: str
+    target: ModelRef | None = None
 
 
 class Finished(Protocol):
@@ -116,13 +121,15 @@ class _Sampled:
 
 def shard_key(source: Source, settings: Generation, prompt: str) -> str:
     """Names everything a candidate depends on; M is not of it, so M can grow."""
-    facts = {
+    facts: dict[str, Any] = {
         "model": source.model.digest,
         "adapter": source.adapter.digest,
         "name": source.name,
         "settings": settings.model_dump(mode="json", exclude={"images_per_prompt"}),
         "prompt": prompt,
     }
+    if source.target:
+        facts["target"] = source.target.digest
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -153,13 +160,14 @@ def generate(
     settings: Generation,
     batch_size: int,
     finished: Finished | None = None,
+    transferred: Transfer | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield (prompt_id, candidates) for every prompt that `finished` has not M candidates of.
 
     Columns: prompt_id, image_index, seed, latent (float16 bytes), one score column per estimator
     in nats, and its increments. `attrs`: key, latent_shape, log_snr of the increments.
     `backbone` must already carry the adapter of `source`. What is finished of a prompt is kept
-    and only the rest is made.
+    and only the rest is made. `transferred` turns latents into those that are kept.
     """
     keys = shard_keys(source, settings, prompts)
     counts = todo_counts(finished, keys, settings)
@@ -184,6 +192,8 @@ def generate(
             offset += missing[row]
             prompt = todo.iloc[row]
             scored = _score_draws(backbone, settings, prompt, part, texts, batch_size)
+            if transferred:
+                scored = _Sampled(transferred(scored.latents), scored.scores)
             table = _table(source, settings, prompt, scored, keys, last - missing[row])
             if finished is not None and missing[row] < last:
                 table = _appended(finished[prompt["prompt_id"]], table)

@@ -9,6 +9,7 @@ import torch
 from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
+from PIL import Image
 
 from mitune import adapters
 from mitune.adapters import AdapterSettings
@@ -87,6 +88,19 @@ def test_pictures_are_those_of_diffusers(backbone: Backbone) -> None:
     ).images
     found = backbone.decode(final(backbone, noise, PROMPTS, 3.0))
     assert found.shape == expected.shape and abs(found / 255 - expected).max() < 2 / 255
+
+
+def test_pictures_become_latents_as_in_diffusers(backbone: Backbone) -> None:
+    size = backbone.image_size
+    pictures = np.random.default_rng(0).integers(0, 256, (3, size, size, 3), dtype=np.uint8)
+    vae = backbone.pipeline.vae
+    pixels = backbone.pipeline.image_processor.preprocess([Image.fromarray(p) for p in pictures])
+    with torch.no_grad():
+        mode = vae.encode(pixels).latent_dist.mode()
+    shift = vae.config.get("shift_factor") or 0.0
+    found = backbone.encode(pictures)
+    assert found.shape == (3, *backbone.latent_shape)
+    torch.testing.assert_close(found, (mode - shift) * vae.config.scaling_factor)
 
 
 def test_an_image_does_not_depend_on_its_batch(backbone: Backbone) -> None:

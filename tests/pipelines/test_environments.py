@@ -42,6 +42,32 @@ def test_without_prompts_or_weights_one_line_says_what_to_do(project: Path, env:
 
 
 @pytest.mark.slow
+def test_another_model_paints_the_candidates(
+    project: Path, benchmark: Path, tmp_path: Path
+) -> None:
+    """As SPRIGHT does: v prediction, its own text encoder, larger pictures."""
+    build("sd").save_pretrained(tmp_path / "model")
+    source = build("sd-v")
+    source.unet.register_to_config(sample_size=12)
+    source.save_pretrained(tmp_path / "source")
+    given = {
+        "model": tmp_path / "model",
+        "image_source": tmp_path / "source",
+        "prompt_files": benchmark,
+        "campaign": "spright",
+        **SMALL,
+    }
+    parameters = ",".join(f"{name}={value}" for name, value in given.items())
+    done = kedro(project, "run", "--env=sd21", "--pipeline=mitune_r1", f"--params={parameters}")
+    assert done.returncode == 0, done.stderr[-2000:]
+    shards = list((project / "data/sd21/04_feature/spright/round_1/candidates").glob("*.parquet"))
+    tables = [pd.read_parquet(shard) for shard in shards]
+    width = 4 * 8 * 8 * 2  # a float16 latent of the model that learns, not of the one that paints
+    assert tables and all(len(latent) == width for table in tables for latent in table["latent"])
+    assert (project / "data/sd21/08_reporting/spright/report.html").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_a_tiny_checkpoint_runs_to_the_report(
     project: Path, benchmark: Path, tmp_path: Path, env: str

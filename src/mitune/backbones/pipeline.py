@@ -92,16 +92,37 @@ class PipelineBackbone(ABC):
         config: Any = self.network.config
         return (config.in_channels, config.sample_size, config.sample_size)
 
+    @property
+    def image_size(self) -> int:
+        """Side of a picture in pixels."""
+        return self.latent_shape[-1] * int(self.pipeline.vae_scale_factor)
+
     @torch.no_grad()
     def decode(self, latents: Tensor) -> NDArray[np.uint8]:
         """Pictures (N, H, W, 3) uint8 of scaled latents (N, C, h, w)."""
         vae = self.pipeline.vae
         pixels_each = latents[0, 0].numel() * self.pipeline.vae_scale_factor**2
-        batch_size = max(1, _PIXELS_AT_ONCE // pixels_each)
         shift = vae.config.get("shift_factor") or 0.0
         pictures = []
-        for part in latents.split(batch_size):
+        for part in latents.split(_at_once(pixels_each)):
             scaled = part.to(self.device, vae.dtype) / vae.config.scaling_factor + shift
             pixels = vae.decode(scaled).sample.float().add(1).mul(127.5).round().clamp(0, 255)
             pictures.append(pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(pictures)
+
+    @torch.no_grad()
+    def encode(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """Scaled latents (N, C, h, w) float32 of pictures (N, H, W, 3): the posterior's mode."""
+        vae = self.pipeline.vae
+        shift = vae.config.get("shift_factor") or 0.0
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2)
+        latents = []
+        for part in pixels.split(_at_once(pixels[0, 0].numel())):
+            scaled = part.to(self.device, vae.dtype) / 127.5 - 1
+            mode = vae.encode(scaled).latent_dist.mode()
+            latents.append(((mode - shift) * vae.config.scaling_factor).float())
+        return torch.cat(latents)
+
+
+def _at_once(pixels_each: int) -> int:
+    return max(1, _PIXELS_AT_ONCE // pixels_each)

@@ -13,13 +13,16 @@ from mitune.lineage.content import content_digest
 _DECIDING = {".safetensors", ".json", ".txt", ".bin", ".model"}
 
 
-class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
-    """Load-only. The digest covers names and contents of all weights and configurations."""
+class ModelDataset(AbstractDataset[ModelRef, ModelRef | None]):
+    """Load-only. The digest covers names and contents of all weights and configurations.
+
+    `path: null` is no model, and loads as None.
+    """
 
     def __init__(
         self,
         *,
-        path: str,
+        path: str | None,
         revision: str | None = None,
         max_sequence_length: int | None = None,
         metadata: dict[str, Any] | None = None,
@@ -29,8 +32,10 @@ class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
         self._tokens = max_sequence_length
         self.metadata = metadata
 
-    def load(self) -> ModelRef:
+    def load(self) -> ModelRef | None:
         """Path, revision and digest of the model; no weights are read into memory."""
+        if self._path is None:
+            return None
         folder = Path(self._path)
         if not folder.is_dir():
             # A hub id: its revision is its identity.
@@ -47,13 +52,14 @@ class ModelDataset(AbstractDataset[ModelRef, ModelRef]):
 
     def fingerprint(self) -> str:
         """Name of the content."""
-        return self.load().digest
+        model = self.load()
+        return model.digest if model else "none"
 
     def _describe(self) -> dict[str, Any]:
         return {"path": self._path, "revision": self._revision}
 
     def _exists(self) -> bool:
-        return Path(self._path).is_dir()
+        return self._path is None or Path(self._path).is_dir()
 
 
 def digest(folder: Path) -> str:

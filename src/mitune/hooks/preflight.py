@@ -46,8 +46,8 @@ class PreflightHooks:
                 preflight.check_choices(choices, generate)
                 if any("rank" in node.tags for node in pipeline.nodes):
                     preflight.check_ranking(generate)
-            if "base_model" in used:
-                preflight.check_model(catalog.load("base_model"))
+            for name in {"base_model", "image_source"} & used:
+                preflight.check_model(catalog.load(name))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
         except (UserError, DatasetError) as error:

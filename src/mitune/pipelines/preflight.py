@@ -59,15 +59,15 @@ def check_ranking(settings: Generation) -> None:
         )
 
 
-def check_model(model: ModelRef) -> None:
-    """The model's folder must be whole; a hub id is left to the hub.
+def check_model(model: ModelRef | None) -> None:
+    """The model's folder must be whole; a hub id is left to the hub, and no model is none.
 
     Raises
     ------
     ModelError, UserError
         Naming the file.
     """
-    if model.from_hub:
+    if model is None or model.from_hub:
         return
     index = model_index(model)
     absent = absent_parts(index)

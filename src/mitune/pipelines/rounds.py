@@ -10,7 +10,7 @@ from mitune.pipelines.finetune.pipeline import create_pipeline as finetune_stage
 from mitune.pipelines.generate.pipeline import create_pipeline as generate_stage
 from mitune.pipelines.rank.pipeline import create_pipeline as rank_stage
 
-SHARED = {"prompts", "test_prompts", "base_model", "scratch"}
+SHARED = {"prompts", "test_prompts", "base_model", "image_source", "scratch"}
 PARAMETERS = {
     f"params:{name}"
     for name in ("generate", "metrics", "compose", "finetune", "evaluate", "resources")

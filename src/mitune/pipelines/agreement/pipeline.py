@@ -26,6 +26,7 @@ def create_pipeline() -> Pipeline:
         inputs={
             "prompts": "tuning_prompts",
             "base_model": "base_model",
+            "image_source": "image_source",
             "adapter_in": "base_adapter",
         },
         parameters={

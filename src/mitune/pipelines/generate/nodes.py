@@ -13,31 +13,37 @@ from mitune.pipelines.generate.shards import make_shards, read_shards
 from mitune.pipelines.resources import Resources
 
 
-def source_of(model: ModelRef, adapter: AdapterRef) -> Source:
-    """Images of round r are made with the adapter of round r - 1."""
-    return Source(model, adapter, f"round_{adapter.round + 1}")
+def source_of(model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None) -> Source:
+    """Images of round r are made with the adapter of round r - 1, or by another model without."""
+    name = f"round_{adapter.round + 1}"
+    if image_source is None:
+        return Source(model, adapter, name)
+    return Source(image_source, AdapterRef(None), name, target=model)
 
 
 def generate_candidates(
     prompts: pd.DataFrame,
     model: ModelRef,
+    image_source: ModelRef | None,
     adapter: AdapterRef,
     finished: Shards,
     settings: Generation,
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per prompt that is not finished yet."""
-    yield from make_shards(prompts, source_of(model, adapter), finished, settings, resources)
+    source = source_of(model, adapter, image_source)
+    yield from make_shards(prompts, source, finished, settings, resources)
 
 
 def collect_scores(
     candidates: Shards,
     prompts: pd.DataFrame,
     model: ModelRef,
+    image_source: ModelRef | None,
     adapter: AdapterRef,
     settings: Generation,
 ) -> pd.DataFrame:
     """Scores of M candidates of each of these prompts, and of no others."""
-    keys = shard_keys(source_of(model, adapter), settings, prompts)
+    keys = shard_keys(source_of(model, adapter, image_source), settings, prompts)
     tables = [scores_in(shard) for shard in read_shards(candidates, keys, settings)]
     return pd.concat(tables, ignore_index=True)

@@ -14,6 +14,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "prompts",
                     "base_model",
+                    "image_source",
                     "adapter_in",
                     "finished_shards",
                     "params:generate",
@@ -24,7 +25,14 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 collect_scores,
-                inputs=["candidates", "prompts", "base_model", "adapter_in", "params:generate"],
+                inputs=[
+                    "candidates",
+                    "prompts",
+                    "base_model",
+                    "image_source",
+                    "adapter_in",
+                    "params:generate",
+                ],
                 outputs="scores",
                 name="collect_scores",
             ),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pandas as pd
 from tqdm import tqdm
 
-from mitune.backbones import Backbone
+from mitune.backbones import AdapterRef, Backbone, ModelRef
 from mitune.candidates import Generation, Source, generate, shard_keys, todo_counts
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
+from mitune.image_source import Transfer, transfer
 from mitune.memory import halved
 from mitune.pipelines.models import opened
 from mitune.pipelines.resources import Resources
@@ -29,12 +31,26 @@ def make_shards(
     with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
         if done == len(prompts):
             return
-        with opened(source.model, source.adapter, resources, settings.dtype) as backbone:
+        with (
+            opened(source.model, source.adapter, resources, settings.dtype) as backbone,
+            _transfer(backbone, source.target, resources) as transferred,
+        ):
             for prompt_id, shard in _generated(
-                backbone, source, prompts, settings, resources.batch_size, finished
+                backbone, source, prompts, settings, resources.batch_size, finished, transferred
             ):
                 yield {prompt_id: shard}
                 progress.update()
+
+
+@contextmanager
+def _transfer(
+    backbone: Backbone, target: ModelRef | None, resources: Resources
+) -> Iterator[Transfer | None]:
+    if target is None:
+        yield None
+        return
+    with opened(target, AdapterRef(None), resources) as other:
+        yield transfer(backbone, other)
 
 
 def _generated(
@@ -44,12 +60,13 @@ def _generated(
     settings: Generation,
     batch_size: int,
     finished: Shards,
+    transferred: Transfer | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """`generate`, with half the batch whenever memory runs out."""
     while len(prompts):
         try:
             for prompt_id, shard in generate(
-                backbone, source, prompts, settings, batch_size, finished
+                backbone, source, prompts, settings, batch_size, finished, transferred
             ):
                 yield prompt_id, shard
                 prompts = prompts[prompts["prompt_id"] != prompt_id]
