@@ -139,6 +139,12 @@ def test_bad_parameters_stop_before_any_node(project: Path, case: str) -> None:
     assert "Traceback" not in found.stderr
 
 
+def test_a_slice_checks_what_none_of_its_nodes_reads(project: Path) -> None:
+    found = run(project, "--pipeline=compose", "--params=generate.steps=-1")
+    assert found.returncode != 0 and "Traceback" not in found.stderr
+    assert "parameters, generate.steps: Input should be greater than 0" in found.stderr
+
+
 def test_a_truncated_model_stops_before_any_node(project: Path, finished) -> None:
     weights = project / "data/06_models/miniature-sd/unet/diffusion_pytorch_model.safetensors"
     whole = weights.read_bytes()

@@ -10,6 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
+from pydantic import ValidationError
 
 from mitune.errors import UserError
 
@@ -34,12 +35,12 @@ class PreflightHooks:
         from mitune.pipelines import preflight
 
         used = pipeline.inputs()
-        choices = {
-            name.removeprefix("params:"): catalog.load(name)
-            for name in sorted(used)
-            if name.startswith(_CHOICE)
-        }
         try:
+            choices = {
+                name.removeprefix("params:"): catalog.load(name)
+                for name in sorted(used)
+                if name.startswith(_CHOICE)
+            }
             if choices or "params:generate" in used:
                 # Typed only where a node of this run reads it.
                 generate = Generation.model_validate(catalog.load("params:generate"))
@@ -50,6 +51,13 @@ class PreflightHooks:
                 preflight.check_model(catalog.load(name))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
+        except ValidationError as error:
+            raise click.ClickException(
+                "\n".join(
+                    f"parameters, {'.'.join(map(str, ('generate', *found['loc'])))}: {found['msg']}"
+                    for found in error.errors()
+                )
+            ) from None
         except (UserError, DatasetError) as error:
             raise click.ClickException(_one_line(error)) from None
 
