@@ -102,7 +102,7 @@ NETWORKS: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
             "block_out_channels": (320, 640, 1280, 1280),
         },
         {
-            "sample_size": 8,
+            "sample_size": 16,
             "attention_head_dim": 8,
             "block_out_channels": (32, 32, 32, 32),
             "layers_per_block": 1,
@@ -124,7 +124,7 @@ NETWORKS: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
             "projection_class_embeddings_input_dim": 6 * 256 + 1280,
         },
         {
-            "sample_size": 8,
+            "sample_size": 16,
             "attention_head_dim": 8,
             "transformer_layers_per_block": 1,
             "block_out_channels": (32, 32, 32),
@@ -148,7 +148,7 @@ NETWORKS: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
             "qk_norm": "rms_norm",
         },
         {
-            "sample_size": 8,
+            "sample_size": 16,
             "num_layers": 2,
             "num_attention_heads": 2,
             "caption_projection_dim": 128,
