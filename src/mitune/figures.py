@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mitune.ranking import representatives
+
 _COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860", "#da8bc3")
 _LABELS = {"path": "path score", "forward": "forward score", "information": "information"}
 
@@ -69,9 +71,14 @@ def agreement(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def by_rank(measurements: pd.DataFrame, estimates: Sequence[str], metric: str) -> Figure:
-    """Mean metric by MI rank (left), and the distribution of the estimate by outcome (right)."""
-    figure, axes = _figure(8, 3.2, 2)
+def by_rank(measurements: pd.DataFrame, estimates: Sequence[str], metrics: Sequence[str]) -> Figure:
+    """What the rank by MI says about the metrics.
+
+    The mean of the first metric by rank; the last estimate by outcome; and of each metric the
+    distribution over prompts at the first, the middle and the last rank (MI-TUNE, Fig. 17).
+    """
+    metric = metrics[0]
+    figure, axes = _figure(4 * (2 + len(metrics)), 3.2, 2 + len(metrics))
     for i, estimate in enumerate(estimates):
         ranks = measurements.groupby("prompt_id")[estimate].rank(ascending=False, method="first")
         means = measurements.groupby(ranks)[metric].mean()
@@ -94,6 +101,14 @@ def by_rank(measurements: pd.DataFrame, estimates: Sequence[str], metric: str) -
     axes[1].set_xlabel(f"{_LABELS.get(best, best)} minus its mean over the prompt (nats)")
     axes[1].set_ylabel("candidates")
     axes[1].legend(frameon=False)
+    chosen = representatives(measurements, best).set_index("representative")
+    for axis, name in zip(axes[2:], metrics, strict=True):
+        for colour, place in zip(_COLOURS, ("first", "middle", "last"), strict=False):
+            values = chosen.loc[place, name].dropna()
+            axis.ecdf(values, color=colour, label=f"{place} by {_LABELS.get(best, best)}")
+        axis.set_xlabel(name)
+        axis.set_ylabel("share of prompts at or below")
+        axis.legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -122,6 +137,31 @@ def alignment(summary: pd.DataFrame, metric: str, labels: Mapping[str, str]) -> 
     axis.set_xticks(range(len(categories)), categories)
     axis.set_ylabel(metric)
     axis.legend(frameon=False, ncols=len(labels), loc="upper center", bbox_to_anchor=(0.5, 1.15))
+    return figure
+
+
+def guidance_grid(
+    grid: pd.DataFrame, labels: Mapping[str, str], alignment: str, distance: str
+) -> Figure:
+    """Alignment and distance over guidance, and one against the other (MI-TUNE, Fig. 2)."""
+    figure, axes = _figure(11, 3.4, 3)
+    values = grid.set_index(["model", "measure", "scale"]).sort_index()
+    for (model, name), colour in zip(labels.items(), _COLOURS, strict=False):
+        high, far = (values.loc[(model, measure)] for measure in (alignment, distance))
+        for axis, part in ((axes[0], high), (axes[1], far)):
+            axis.plot(part.index, part["value"], "o-", ms=3, color=colour, label=name)
+            axis.fill_between(part.index, part["low"], part["high"], color=colour, alpha=0.15, lw=0)
+        axes[2].plot(far["value"], high["value"], "o-", ms=3, color=colour)
+        for scale in far.index:
+            spot = (far.loc[scale, "value"], high.loc[scale, "value"])
+            axes[2].annotate(f"{scale:g}", spot, (2, 2), textcoords="offset points", fontsize=6)
+    less = f"{distance} (less is better)"
+    for axis, x, y in zip(
+        axes, ("guidance", "guidance", less), (alignment, distance, alignment), strict=True
+    ):
+        axis.set_xlabel(x)
+        axis.set_ylabel(y)
+    axes[0].legend(frameon=False, fontsize=8)
     return figure
 
 

@@ -35,7 +35,7 @@ def make_shards(
             opened(source.model, source.adapter, resources, settings.dtype) as backbone,
             _transfer(backbone, source.target, resources) as transferred,
         ):
-            for prompt_id, shard in _generated(
+            for prompt_id, shard in generated(
                 backbone, source, prompts, settings, resources.batch_size, finished, transferred
             ):
                 yield {prompt_id: shard}
@@ -53,13 +53,13 @@ def _transfer(
         yield transfer(backbone, other)
 
 
-def _generated(
+def generated(
     backbone: Backbone,
     source: Source,
     prompts: pd.DataFrame,
     settings: Generation,
     batch_size: int,
-    finished: Shards,
+    finished: Shards | None = None,
     transferred: Transfer | None = None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """`generate`, with half the batch whenever memory runs out."""

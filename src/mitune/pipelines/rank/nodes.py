@@ -65,5 +65,5 @@ def analyse(measurements: pd.DataFrame, metrics: Metrics) -> tuple[pd.DataFrame,
     return (
         table,
         figures.agreement(table),
-        figures.by_rank(measurements, estimates, names[0]),
+        figures.by_rank(measurements, estimates, names),
     )
