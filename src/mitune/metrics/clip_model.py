@@ -49,7 +49,7 @@ class ClipEncoders:
     @property
     def logit_scale(self) -> float:
         """What a cosine is multiplied by in training."""
-        return float(self._model.logit_scale.double().exp())
+        return float(self._model.logit_scale.detach().double().exp())
 
     @torch.inference_mode()
     def images(self, pixels: torch.Tensor) -> torch.Tensor:

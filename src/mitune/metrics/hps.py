@@ -26,8 +26,10 @@ class HpsScore(Network):
     Weights: `path` is `xswu/HPSv2` with its revision, a file of it, a folder that holds one, or a
     folder that transformers saved a CLIPModel in. `version` says which of the two files; of a
     renamed file or a saved folder it is taken on trust. `tokenizer` is for the released files,
-    which come without. `antialias` is on in MI-TUNE's environment and in torchvision today. Users of
-    the released code get 1.9 of 100 less than its README, which would fit that it was off there
+    which come without.
+
+    `antialias` is torchvision's: on by default today and in MI-TUNE's environment. Users of the
+    released code get 1.9 of 100 less than its README, which would fit that it was off there
     (HPSv2 issue 43; not verified).
 
     Departures from hpsv2's code: float32 (there float16 on a GPU, steps of 2.4e-4); a picture
