@@ -4,10 +4,27 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from mitune.metrics.aesthetic import Aesthetic
 from mitune.metrics.base import MetricError, Scorer
 from mitune.metrics.clip_score import ClipScore
+from mitune.metrics.hps import HpsScore
+from mitune.metrics.image_reward import ImageReward
 from mitune.metrics.judge import JudgeScore
+from mitune.metrics.pick_score import PickScore
 
-__all__ = ["ClipScore", "JudgeScore", "MetricConfig", "MetricError", "Scorer"]
+__all__ = [
+    "Aesthetic",
+    "ClipScore",
+    "HpsScore",
+    "ImageReward",
+    "JudgeScore",
+    "MetricConfig",
+    "MetricError",
+    "PickScore",
+    "Scorer",
+]
 
-MetricConfig: TypeAlias = Annotated[JudgeScore | ClipScore, Field(discriminator="kind")]
+MetricConfig: TypeAlias = Annotated[
+    JudgeScore | ClipScore | HpsScore | PickScore | ImageReward | Aesthetic,
+    Field(discriminator="kind"),
+]

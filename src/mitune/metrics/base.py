@@ -48,6 +48,11 @@ class Weights(BaseModel):
         return self.revision is not None and not self.path.exists()
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Local files and folders whose contents the numbers depend on."""
+        return () if self.from_hub else (self.path,)
+
+    @property
     def provenance(self) -> dict[str, str]:
         """Everything that the numbers depend on, as text."""
         settings = {name: str(value) for name, value in self.model_dump(mode="json").items()}

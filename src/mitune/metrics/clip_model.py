@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import AutoTokenizer, CLIPModel
 
-from mitune.metrics.base import Network
+from mitune.metrics.base import Network, batches
+
+
+def read_clip(weights: Network) -> tuple[CLIPModel, Any]:
+    """Model and tokenizer from a folder in transformers' format or a hub id."""
+    model = CLIPModel.from_pretrained(
+        weights.path, revision=weights.revision, dtype=weights.torch_dtype
+    )
+    return model, AutoTokenizer.from_pretrained(weights.path, revision=weights.revision)
 
 
 class ClipEncoders:
     """Unit vectors of pictures and prompts; each prompt is encoded once."""
 
-    def __init__(self, weights: Network, device: torch.device) -> None:
+    def __init__(
+        self,
+        weights: Network,
+        device: torch.device,
+        read: Callable[[Network], tuple[CLIPModel, Any]] = read_clip,
+    ) -> None:
         """Read the model. Raises MetricError if weights are missing or truncated."""
         with weights.reading("the CLIP model"):
-            model = CLIPModel.from_pretrained(
-                weights.path, revision=weights.revision, dtype=weights.torch_dtype
-            )
-            self._tokenizer = AutoTokenizer.from_pretrained(weights.path, revision=weights.revision)
+            model, self._tokenizer = read(weights)
         self._model = model.eval().to(device)
         self._texts: dict[str, torch.Tensor] = {}
 
@@ -29,9 +42,14 @@ class ClipEncoders:
         return int(self._model.config.vision_config.image_size)
 
     @property
+    def width(self) -> int:
+        """Length of the vectors."""
+        return int(self._model.config.projection_dim)
+
+    @property
     def logit_scale(self) -> float:
         """What a cosine is multiplied by in training."""
-        return float(self._model.logit_scale.double().exp())
+        return float(self._model.logit_scale.detach().double().exp())
 
     @torch.inference_mode()
     def images(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -50,6 +68,20 @@ class ClipEncoders:
             found = _unit(self._model.get_text_features(**tokens))
             self._texts.update(zip(new, found, strict=True))
         return torch.stack([self._texts[prompt] for prompt in prompts])
+
+    def cosines(
+        self,
+        images: NDArray[np.uint8],
+        prompts: Sequence[str],
+        pixels: Callable[[NDArray[np.uint8]], torch.Tensor],
+        batch_size: int,
+    ) -> NDArray[np.float64]:
+        """(N,) cosines of picture i, prepared by `pixels`, and prompt i, taken in float32."""
+        found = [
+            (self.images(pixels(images[part])) * self.texts(prompts[part])).sum(-1)
+            for part in batches(len(images), batch_size)
+        ]
+        return torch.cat(found).double().cpu().numpy()
 
 
 def _unit(features: object) -> torch.Tensor:

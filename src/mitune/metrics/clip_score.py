@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitune.metrics.base import Network, Scorer, batches
+from mitune.metrics.base import Network, Scorer
 from mitune.metrics.clip_model import ClipEncoders
 from mitune.metrics.pixels import HALF, Pixels
 
@@ -17,9 +17,11 @@ from mitune.metrics.pixels import HALF, Pixels
 class ClipScore(Network):
     """Cosine in [-1, 1]. Departure from the paper: no factor 2.5, no prefix, no clipping at 0.
 
-    T2I-CompBench's is OpenAI's ViT-B/32; the "CLIP" of Diffusion-DPO's code is LAION's ViT-H/14.
-    `mean` and `std` are by default the miniature's, pixels in [-1, 1]; the others have their own
-    (metrics.scorers in conf/sd21).
+    `path` says whose: T2I-CompBench's is `openai/clip-vit-base-patch32`; the "CLIP" of
+    Diffusion-DPO's code, DSPO and Diff-contrast is `laion/CLIP-ViT-H-14-laion2B-s32B-b79K`. That
+    code prepares pictures as HPS does (`hps.py`); here both are cropped, which is the same for
+    square pictures up to the kind of bicubic interpolation. `mean` and `std` are by default the
+    miniature's, pixels in [-1, 1]; the others have CLIP's own (docs/metrics.md).
     """
 
     scale: ClassVar[str] = "cosine, -1 to 1"
@@ -35,10 +37,6 @@ class ClipScore(Network):
         pixels = Pixels(clip.image_size, mean=self.mean, std=self.std)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
-            found = [
-                (clip.images(pixels(images[part])) * clip.texts(prompts[part])).sum(-1)
-                for part in batches(len(images), self.batch_size)
-            ]
-            return torch.cat(found).double().cpu().numpy()
+            return clip.cosines(images, prompts, pixels, self.batch_size)
 
         return score
