@@ -50,6 +50,8 @@ class PreflightHooks:
                 preflight.check_model(catalog.load("base_model"))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
+            if {"images", "params:metrics"} <= used:
+                preflight.check_images(catalog.load("images"), catalog.load("params:metrics"))
         except (UserError, DatasetError) as error:
             raise click.ClickException(_one_line(error)) from None
 
