@@ -16,11 +16,14 @@ from kedro.framework.cli.utils import _split_params, env_option
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol, DatasetError
+from pydantic import TypeAdapter
 
 from mitune.errors import UserError
 from mitune.evaluation import mean, paired
 from mitune.hooks.lineage import open_plan
 from mitune.lineage.plan import Plan, State
+from mitune.paper_tables import Comparison, for_table
+from mitune.paper_tables.text import as_text
 from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
 from mitune.pipelines.cost import calibrate, cost_of, total
 from mitune.pipelines.evaluate.export import export_images
@@ -141,6 +144,29 @@ def compare(metadata: Any, campaigns: tuple[str, str], env: str | None, metric: 
             both = {"second": second[model], "first": first[model]}
             difference = _interval(paired(both, "second", "first", chosen), sign="+")
         click.echo(f"{model:12}{shown[0]:>30}{shown[1]:>30}{difference:>30}")
+
+
+@cli.command(name="paper-table")
+@click.argument("campaign")
+@env_option
+@click.option("--table", default="", help="Of one published table, and all of it: mitune_table01.")
+@click.pass_obj
+def paper_table(metadata: Any, campaign: str, env: str | None, table: str) -> None:
+    """Put our rows of CAMPAIGN beside published ones of the same metric, scale and prompts."""
+    with _catalog(metadata, env, {"campaign": campaign}) as catalog:
+        if not catalog.exists("published_comparison"):
+            raise click.ClickException(f"campaign {campaign}: no report; run its pipeline `report`")
+        found = TypeAdapter(Comparison).validate_python(catalog.load("published_comparison"))
+    panels = found.panels
+    if table:
+        try:
+            panels = for_table(table, found)
+        except UserError as error:
+            raise click.ClickException(str(error)) from None
+    for panel in panels:
+        click.echo("\n".join(as_text(panel)) + "\n")
+    for metric in found.apart:
+        click.echo(f"beside no published figure: {metric}")
 
 
 @cli.command(name="export-images")

@@ -31,6 +31,7 @@ _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _NAMED = re.compile(r"(?P<prompt>.*\S.*)_(?P<number>\d+)", re.DOTALL)
 _REQUIRED = ("file", "prompt")
 _LONGEST_NAME = 255  # bytes, of most file systems
+_WRITTEN = ("prompt_id", "category", "prompt", "image_index", "seed")
 _COLUMNS = ("file", "prompt_id", "category", "prompt", "image_index", "height", "width")
 
 
@@ -99,7 +100,7 @@ def write_folder(
     """Write pictures as PNG (lossless), then the manifest; yield how many each part had.
 
     `parts` are rows with prompt_id, category, prompt, image_index and their pictures (N, H, W, 3)
-    uint8. Columns `seed` and those of the layout go into the manifest.
+    uint8; a column `seed` goes into the manifest too.
 
     Raises
     ------
@@ -109,16 +110,19 @@ def write_folder(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ImageFolderError(f"{folder}: is not an empty folder; name a new one")
     (folder / _SAMPLES).mkdir(parents=True, exist_ok=True)
-    written: list[dict[str, object]] = []
+    names: list[str] = []
+    kept = []
     for rows, pictures in parts:
         check_prompts(rows["prompt"])
-        kept = [c for c in ("prompt_id", "category", "prompt", "image_index", "seed") if c in rows]
-        for facts, picture in zip(rows[kept].to_dict("records"), pictures, strict=True):
-            file = f"{_SAMPLES}/{_name(str(facts['prompt']), len(written))}"
-            Image.fromarray(picture).save(folder / file)
-            written.append({"file": file, **facts})
+        for prompt, picture in zip(rows["prompt"], pictures, strict=True):
+            names.append(f"{_SAMPLES}/{_name(prompt, len(names))}")
+            Image.fromarray(picture).save(folder / names[-1])
+        kept.append(rows[[c for c in _WRITTEN if c in rows]].copy())
+        kept[-1].attrs = {}
         yield len(rows)
-    pd.DataFrame(written).to_csv(folder / MANIFEST, index=False)
+    table = pd.concat(kept, ignore_index=True)
+    table.insert(0, "file", names)
+    table.to_csv(folder / MANIFEST, index=False)
 
 
 def _name(prompt: str, number: int) -> str:

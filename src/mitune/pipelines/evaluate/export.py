@@ -31,13 +31,16 @@ def export_images(
     UserError
         If images are missing or of other settings, or as `image_folder.write_folder`.
     """
+    images = f"{model}.test_images"
+    if not catalog.exists(images):
+        raise UserError(f"{images}: nothing there; run the pipeline that makes them (`mitune`)")
     prompts = _chosen(catalog.load("test_prompts"), category)
     check_prompts(prompts["prompt"])
     settings = catalog.load("params:evaluate").generation
     adapter = catalog.load("base_adapter" if model == "base" else f"{model}.adapter")
     base, resources = catalog.load("base_model"), catalog.load("params:resources")
     keys = shard_keys(source_of(base, adapter), settings, prompts)
-    shards = read_shards(catalog.load(f"{model}.test_images"), keys, settings)
+    shards = read_shards(catalog.load(images), keys, settings)
     with opened(base, AdapterRef(None), resources) as backbone:
 
         def decoded() -> Iterator[tuple[pd.DataFrame, NDArray[np.uint8]]]:
