@@ -186,15 +186,13 @@ def export(
     name = model.removesuffix(".test_images")
     if name not in _models():
         raise click.ClickException(f"no model {name!r}; choose of {', '.join(_models())}")
-    # Like a run, it takes the paths that a user gives from where the user is.
-    target = folder.absolute()
     with _catalog(metadata, env, params) as catalog:
         try:
-            written = sum(export_images(catalog, name, target, category))
+            written = sum(export_images(catalog, name, folder, category))
         except (UserError, DatasetError) as error:
             raise click.ClickException(" ".join(str(error).split())) from None
     click.echo(f"{written} pictures in {folder}; score them with")
-    click.echo(f"kedro run --pipeline=score --params=images={folder}")
+    click.echo(f"kedro run --pipeline=score --params=images={folder.absolute()}")
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from mitune.metrics import ClipScore, JudgeScore
 from mitune.miniature.caption import read
 from mitune.miniature.render import render
 from mitune.miniature.scene import sample_scene
+from mitune.paper_tables import T2I_COMPBENCH, beside
+from mitune.pipelines.report.page import render_page
 
 PROMPTS = ("a red circle", "two stars", "a blue square on the left of a star")
 CLIP = {"kind": "clip_score", "path": "data/06_models/miniature-clip"}
@@ -148,6 +151,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(standing: Path, images: Pat
     pd.testing.assert_frame_equal(again, expected, rtol=1e-6)
     after = shards(standing, images)
     assert {path for path in after if after[path] != before.get(path)} == {lost, broken}
+    for path in after:
+        path.unlink()
+    with (
+        pytest.raises(click.ClickException, match="has no judge; run `kedro run --pipeline=score`"),
+        KedroSession.create(standing, env="smoke", runtime_params=given(images, {})) as session,
+    ):
+        session.run(node_names=["score.tabulate"])
 
 
 def _empty(images: Path) -> None:
@@ -268,6 +278,39 @@ def test_the_miniature_stands_beside_no_published_figure(standing: Path, finishe
     assert unknown.exit_code == 1 and "no published table" in unknown.output
     nobody = command(standing, paper_table, "nobody")
     assert nobody.exit_code == 1 and "campaign nobody: no report" in nobody.output
+
+
+def test_the_page_says_what_it_does_not_compare(standing: Path, finished) -> None:
     page = (standing / "data/smoke/08_reporting/main/report.html").read_text()
     assert "No published figure stands beside these" in page
     assert "Beside the published figures" not in page
+
+
+def test_the_page_shows_published_rows_where_the_metric_is_the_same(
+    standing: Path, finished
+) -> None:
+    """As if the judge were BLIP-VQA on T2I-CompBench's prompts: none of the miniature's are."""
+    with KedroSession.create(standing, env="smoke") as session:
+        catalog = session.load_context().catalog
+        summary = catalog.load("summary")
+        found = beside(summary, {"judge": "blip_vqa", "clip": None}, T2I_COMPBENCH, {})
+        figures = dict.fromkeys(
+            ("alignment", "agreement", "by_rank", "training", "candidates"), b""
+        )
+        page = render_page(
+            {"base": "base", "round_2": "MI-TUNE R=2"},
+            catalog.load("page_facts"),
+            summary,
+            catalog.load("headline"),
+            catalog.load("timings"),
+            catalog.load("provenance"),
+            asdict(found),
+            catalog.load("round_1.agreement"),
+            figures,
+            {name: catalog.load(f"{name}.samples") for name in ("base", "round_2")},
+        )
+    section = page.split("<h2>Beside the published figures</h2>")[1].split("<h2>")[0]
+    assert section.count("<table>") == len(found.panels) == 6
+    for text in ("<td>SD-2.1-base</td>", "<td>49.65</td>", "September 2025", "<b>base, 2 images"):
+        assert text in section
+    assert "Beside no published figure:\nclip: no published table has this metric" in section

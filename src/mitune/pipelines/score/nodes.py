@@ -15,7 +15,7 @@ from mitune.datasets.shards import Shards
 from mitune.errors import UserError
 from mitune.evaluation import describe
 from mitune.image_folder import read_folder, read_pictures
-from mitune.metrics import MetricError
+from mitune.metrics import MetricConfig, MetricError
 from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.resources import Resources
 from mitune.pipelines.score import scores
@@ -42,13 +42,23 @@ def score_images(
         with tqdm(total=len(pictures), initial=done, desc=name, unit="picture") as progress:
             if todo.empty:
                 continue
-            scorer = config.load(resources.torch_device)
-            for rows, batch in read_pictures(images, todo, resources.batch_size):
-                found = scorer(batch, list(rows["prompt"]))
-                _check_finite(name, rows, found)
-                table = rows[["digest", "prompt"]].assign(score=found)
-                yield scores.new_shard(config, key, table)
-                progress.update(len(rows))
+            for found in _scored(name, config, todo, images, resources):
+                yield scores.new_shard(config, key, found)
+                progress.update(len(found))
+
+
+def _scored(
+    name: str, config: MetricConfig, todo: pd.DataFrame, images: Path, resources: Resources
+) -> Iterator[pd.DataFrame]:
+    """Scores batch by batch. On its own, so that a metric is freed before the next is loaded."""
+    scorer = config.load(resources.torch_device)
+    for rows, batch in read_pictures(images, todo, resources.batch_size):
+        found = scorer(batch, list(rows["prompt"]))
+        bad = ~np.isfinite(found)
+        if bad.any():
+            file = rows["file"].iloc[int(bad.argmax())]
+            raise MetricError(f"{file}: {name} is not finite; use dtype float32")
+        yield rows[["digest", "prompt"]].assign(score=found)
 
 
 def tabulate(
@@ -69,10 +79,3 @@ def tabulate(
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-
-
-def _check_finite(name: str, rows: pd.DataFrame, found: np.ndarray) -> None:
-    bad = ~np.isfinite(found)
-    if bad.any():
-        file = rows["file"].iloc[int(bad.argmax())]
-        raise MetricError(f"{file}: {name} is not finite; use dtype float32")

@@ -45,7 +45,7 @@ def scores_there(config: MetricConfig, key: str, shards: Shards) -> pd.DataFrame
     found = [shards[name] for name in names if shards.count(name, key)]
     for table in found:
         table.attrs = {}
-    empty = pd.DataFrame({"digest": [], "prompt": [], "score": []})
+    empty = pd.DataFrame(columns=[*_IDENTITY, "score"], dtype=object)
     return pd.concat(found).drop_duplicates(_IDENTITY) if found else empty
 
 
