@@ -157,7 +157,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(standing: Path, images: Pat
         pytest.raises(click.ClickException, match="has no judge; run `kedro run --pipeline=score`"),
         KedroSession.create(standing, env="smoke", runtime_params=given(images, {})) as session,
     ):
-        session.run(node_names=["score.tabulate"])
+        session.run(pipeline_names=["score"], node_names=["score.tabulate"])
 
 
 def _empty(images: Path) -> None:
