@@ -1,4 +1,4 @@
-"""Commands of the project, next to Kedro's own: `kedro status`, `lineage`, `compare`, `cost`."""
+"""Commands of the project, next to Kedro's own: `kedro status`, `kedro compare` and others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,13 +16,17 @@ from kedro.framework.cli.utils import _split_params, env_option
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import CatalogProtocol, DatasetError
+from pydantic import TypeAdapter
 
 from mitune.errors import UserError
 from mitune.evaluation import mean, paired
 from mitune.hooks.lineage import open_plan
 from mitune.lineage.plan import Plan, State
+from mitune.paper_tables import Comparison, for_table
+from mitune.paper_tables.text import as_text
 from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
 from mitune.pipelines.cost import calibrate, cost_of, total
+from mitune.pipelines.evaluate.export import export_images
 from mitune.ranking import Interval
 
 # `--pipeline` is what Kedro's users know.
@@ -141,6 +146,55 @@ def compare(metadata: Any, campaigns: tuple[str, str], env: str | None, metric: 
         click.echo(f"{model:12}{shown[0]:>30}{shown[1]:>30}{difference:>30}")
 
 
+@cli.command(name="paper-table")
+@click.argument("campaign")
+@env_option
+@click.option("--table", default="", help="Of one published table, and all of it: mitune_table01.")
+@click.pass_obj
+def paper_table(metadata: Any, campaign: str, env: str | None, table: str) -> None:
+    """Put our rows of CAMPAIGN beside published ones of the same metric, scale and prompts."""
+    with _catalog(metadata, env, {"campaign": campaign}) as catalog:
+        if not catalog.exists("published_comparison"):
+            raise click.ClickException(f"campaign {campaign}: no report; run its pipeline `report`")
+        found = TypeAdapter(Comparison).validate_python(catalog.load("published_comparison"))
+    panels = found.panels
+    if table:
+        try:
+            panels = for_table(table, found)
+        except UserError as error:
+            raise click.ClickException(str(error)) from None
+    for panel in panels:
+        click.echo("\n".join(as_text(panel)) + "\n")
+    for metric in found.apart:
+        click.echo(f"beside no published figure: {metric}")
+
+
+@cli.command(name="export-images")
+@click.argument("model")
+@click.argument("folder", type=click.Path(path_type=Path))
+@env_option
+@_params
+@click.option("--category", default=None, help="Of one alone, as T2I-CompBench's scripts take it.")
+@click.pass_obj
+def export(
+    metadata: Any, model: str, folder: Path, env: str | None, params: Any, category: str | None
+) -> None:
+    """Write the test images of MODEL (`base`, `round_2`, `random_k`) to FOLDER, as PNG.
+
+    In T2I-CompBench's layout, so that its scripts can score them, and with a manifest.
+    """
+    name = model.removesuffix(".test_images")
+    if name not in _models():
+        raise click.ClickException(f"no model {name!r}; choose of {', '.join(_models())}")
+    with _catalog(metadata, env, params) as catalog:
+        try:
+            written = sum(export_images(catalog, name, folder, category))
+        except (UserError, DatasetError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from None
+    click.echo(f"{written} pictures in {folder}; score them with")
+    click.echo(f"kedro run --pipeline=score --params=images={folder.absolute()}")
+
+
 @cli.command()
 @env_option
 @_pipeline
@@ -173,9 +227,12 @@ def _duration(seconds: float) -> str:
 
 def _evaluations(catalog: CatalogProtocol) -> dict[str, pd.DataFrame]:
     """Evaluations of a campaign, by model."""
-    models = ["base", *CONTROLS, *(f"round_{r}" for r in range(1, MAX_ROUNDS + 1))]
-    names = {model: f"{model}.evaluation" for model in models}
+    names = {model: f"{model}.evaluation" for model in _models()}
     return {model: catalog.load(name) for model, name in names.items() if catalog.exists(name)}
+
+
+def _models() -> list[str]:
+    return ["base", *CONTROLS, *(f"round_{r}" for r in range(1, MAX_ROUNDS + 1))]
 
 
 def _paired(first: pd.DataFrame, second: pd.DataFrame) -> bool:

@@ -30,6 +30,21 @@ def measure(
     return table, pictures
 
 
+def describe(table: pd.DataFrame, metrics: Iterable[str]) -> pd.DataFrame:
+    """Mean of each metric per category and over all, with 95 % bootstrap intervals over prompts.
+
+    Columns: category (`all` for everything; pictures without one count there alone), metric,
+    mean, low, high, prompts, images.
+    """
+    categories = [c for c in dict.fromkeys(table["category"]) if c]
+    rows = [
+        {"category": category, "metric": metric, **_described(table, category, metric)}
+        for metric in metrics
+        for category in [*categories, ALL]
+    ]
+    return pd.DataFrame(rows)
+
+
 def summarise(
     evaluations: Mapping[str, pd.DataFrame], metrics: Iterable[str], baseline: str
 ) -> pd.DataFrame:
@@ -70,24 +85,32 @@ def _compare(
     table: pd.DataFrame, base: pd.DataFrame, category: str, metric: str
 ) -> dict[str, float | int]:
     per_prompt = _per_prompt(table, category, metric)
-    mean = _interval(per_prompt)
     difference = _interval(per_prompt - _per_prompt(base, category, metric))
-    rows = table if category == ALL else table[table["category"] == category]
     return {
-        "mean": mean.mean,
-        "low": mean.low,
-        "high": mean.high,
-        "prompts": mean.prompts,
-        "images": len(rows),
+        **_described(table, category, metric),
         "difference": difference.mean,
         "difference_low": difference.low,
         "difference_high": difference.high,
     }
 
 
+def _described(table: pd.DataFrame, category: str, metric: str) -> dict[str, float | int]:
+    found = _interval(_per_prompt(table, category, metric))
+    return {
+        "mean": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "prompts": found.prompts,
+        "images": len(_of(table, category)),
+    }
+
+
+def _of(table: pd.DataFrame, category: str) -> pd.DataFrame:
+    return table if category == ALL else table[table["category"] == category]
+
+
 def _per_prompt(table: pd.DataFrame, category: str, metric: str) -> pd.Series:
-    rows = table if category == ALL else table[table["category"] == category]
-    return rows.groupby("prompt_id")[metric].mean()
+    return _of(table, category).groupby("prompt_id")[metric].mean()
 
 
 def _interval(per_prompt: pd.Series) -> Interval:

@@ -10,6 +10,7 @@ from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
 from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_base, create_control, create_round
+from mitune.pipelines.score.pipeline import create_pipeline as score
 
 MAX_ROUNDS = 3
 DEFAULT_ROUNDS = 2
@@ -30,6 +31,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "agreement": agreement(),
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
+        "score": score(),
     }
 
 

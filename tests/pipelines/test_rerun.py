@@ -18,7 +18,7 @@ from mitune.hooks.lineage import open_plan
 from tests.pipelines.conftest import kedro
 
 ROUNDS, CONTROLS = ("round_1", "round_2"), ("random_k", "lowest_k")
-REPORT = {"summarise", "write_report"}
+REPORT = {"summarise", "compare_published", "write_report"}
 
 
 def stage(*names: str, of: tuple[str, ...]) -> set[str]:

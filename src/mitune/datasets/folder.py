@@ -29,7 +29,9 @@ class FolderDataset(AbstractDataset[Path, Path]):
         if self._create:
             self._filepath.mkdir(parents=True, exist_ok=True)
         if not self._filepath.exists():
-            raise DatasetError(f"{self._filepath}: not found; create it, or correct globals.yml")
+            raise DatasetError(
+                f"{self._filepath}: not found; create it, or correct --params or globals.yml"
+            )
         return self._filepath
 
     def save(self, data: Path) -> None:

@@ -51,6 +51,8 @@ class PreflightHooks:
                 preflight.check_model(catalog.load(name))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
+            if {"images", "params:metrics"} <= used:
+                preflight.check_images(catalog.load("images"), catalog.load("params:metrics"))
         except ValidationError as error:
             raise click.ClickException(
                 "\n".join(

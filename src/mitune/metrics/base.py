@@ -53,6 +53,23 @@ class Weights(BaseModel):
         return () if self.from_hub else (self.path,)
 
     @property
+    def published(self) -> str | None:
+        """The same metric's name in `mitune.paper_tables`: same weights, version and arithmetic.
+
+        None if no published figure may stand beside this one's.
+        """
+        return None
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts that the metric cannot read, before anything is loaded.
+
+        Raises
+        ------
+        MetricError
+            Naming the prompt.
+        """
+
+    @property
     def provenance(self) -> dict[str, str]:
         """Everything that the numbers depend on, as text."""
         settings = {name: str(value) for name, value in self.model_dump(mode="json").items()}

@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from mitune.metrics.base import MetricError, Scorer, Weights
+from mitune.miniature.caption import read
 from mitune.miniature.judge import Judge
+from mitune.miniature.scene import CANVAS
+
+_LEAVE_OUT = "leave it out with --params=metrics.scorers.judge=null"
 
 
 class JudgeScore(Weights):
@@ -25,6 +29,14 @@ class JudgeScore(Weights):
     preprocessing: ClassVar[str] = "none: 64 x 64 pixels"
 
     kind: Literal["judge"] = "judge"
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Raises MetricError for a prompt with a word that is not of the miniature world."""
+        for prompt in prompts:
+            try:
+                read(prompt)
+            except ValueError as error:
+                raise MetricError(f"judge: {error}; {_LEAVE_OUT}") from None
 
     def load(self, device: torch.device) -> Scorer:
         """Read the detector.
@@ -43,6 +55,11 @@ class JudgeScore(Weights):
             ) from None
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
+            if images.shape[1:] != (CANVAS, CANVAS, 3):
+                raise MetricError(
+                    f"judge: reads pictures of {CANVAS} x {CANVAS}, not of {images.shape[2]} x "
+                    f"{images.shape[1]}; {_LEAVE_OUT}"
+                )
             return np.array([round(j.score, 2) for j in judge(images, prompts)])
 
         return score

@@ -12,6 +12,7 @@ from mitune.backbones.model_index import absent_parts, model_index
 from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
+from mitune.image_folder import read_folder
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.evaluate.metrics import Metrics
 
@@ -90,6 +91,19 @@ def check_metrics(metrics: Metrics) -> None:
                 "data/06_models`, or correct the path"
             )
         check_weights([path] if path.is_file() else path.glob("*.safetensors"))
+
+
+def check_images(folder: Path, metrics: Metrics) -> None:
+    """Pictures must open, and every metric must be able to read their prompts.
+
+    Raises
+    ------
+    ImageFolderError, MetricError
+        Naming the file or the prompt.
+    """
+    prompts = list(read_folder(folder)["prompt"].unique())
+    for config in metrics.scorers.values():
+        config.check(prompts)
 
 
 def check_weights(files: Iterable[Path]) -> None:

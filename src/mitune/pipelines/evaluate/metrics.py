@@ -30,4 +30,4 @@ class Metrics(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights that the metrics read: their contents count like parameters."""
-        return tuple(c.path for c in self.scorers.values() if not c.from_hub)
+        return tuple(file for config in self.scorers.values() for file in config.files)

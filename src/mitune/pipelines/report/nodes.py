@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from mitune import evaluation as library
 from mitune import figures
 from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.report.label import label
 from mitune.pipelines.report.page import render_page
 
 
@@ -59,13 +60,6 @@ def _contrasts(models: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(r, control) for r in rounds for control in controls]
 
 
-def label(model: str) -> str:
-    """How a model is called on the page."""
-    if model.startswith("round_"):
-        return f"MI-TUNE R={model.removeprefix('round_')}"
-    return {"base": "base", "random_k": "random k", "lowest_k": "lowest MI"}.get(model, model)
-
-
 def write_page(models: tuple[str, ...]) -> Callable[..., str]:
     """Node function: everything on one self-contained page."""
 
@@ -75,6 +69,7 @@ def write_page(models: tuple[str, ...]) -> Callable[..., str]:
         headline: dict[str, Any],
         timings: dict[str, float],
         provenance: dict[str, Any],
+        published: dict[str, Any],
         agreement: pd.DataFrame,
         alignment_figure: bytes,
         agreement_figure: bytes,
@@ -90,6 +85,7 @@ def write_page(models: tuple[str, ...]) -> Callable[..., str]:
             headline,
             timings,
             provenance,
+            published,
             agreement,
             {
                 "alignment": alignment_figure,

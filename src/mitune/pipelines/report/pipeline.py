@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from mitune.pipelines.report.facts import page_facts
 from mitune.pipelines.report.nodes import summarise, write_page
+from mitune.pipelines.report.published import compare_published
 
 
 def create_pipeline(models: tuple[str, ...]) -> Pipeline:
@@ -15,6 +16,12 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
                 inputs=["params:metrics", *(f"{model}.evaluation" for model in models)],
                 outputs=["summary", "headline", "alignment_figure"],
                 name="summarise",
+            ),
+            Node(
+                compare_published,
+                inputs=["summary", "params:metrics", "params:prompts"],
+                outputs="published_comparison",
+                name="compare_published",
             ),
             Node(
                 page_facts,
@@ -36,6 +43,7 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
                     "headline",
                     "timings",
                     "provenance",
+                    "published_comparison",
                     "round_1.agreement",
                     "alignment_figure",
                     "round_1.agreement_figure",

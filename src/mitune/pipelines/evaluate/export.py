@@ -1,0 +1,61 @@
+"""The test images of a finished run, for others to score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from kedro.io import CatalogProtocol
+from numpy.typing import NDArray
+
+from mitune.backbones import AdapterRef
+from mitune.candidates import latents_of, shard_keys
+from mitune.errors import UserError
+from mitune.image_folder import check_prompts, write_folder
+from mitune.pipelines.evaluate.images import source_of
+from mitune.pipelines.generate.shards import read_shards
+from mitune.pipelines.models import opened
+
+
+def export_images(
+    catalog: CatalogProtocol, model: str, folder: Path, category: str | None = None
+) -> Iterator[int]:
+    """Write `{model}.test_images` to T2I-CompBench's layout; yield how many at a time.
+
+    `category`: of one category alone; its official scripts take one at a time.
+
+    Raises
+    ------
+    UserError
+        If images are missing or of other settings, or as `image_folder.write_folder`.
+    """
+    images = f"{model}.test_images"
+    if not catalog.exists(images):
+        raise UserError(f"{images}: nothing there; run the pipeline that makes them (`mitune`)")
+    prompts = _chosen(catalog.load("test_prompts"), category)
+    check_prompts(prompts["prompt"])
+    settings = catalog.load("params:evaluate").generation
+    adapter = catalog.load("base_adapter" if model == "base" else f"{model}.adapter")
+    base, resources = catalog.load("base_model"), catalog.load("params:resources")
+    keys = shard_keys(source_of(base, adapter), settings, prompts)
+    shards = read_shards(catalog.load(images), keys, settings)
+    with opened(base, AdapterRef(None), resources) as backbone:
+
+        def decoded() -> Iterator[tuple[pd.DataFrame, NDArray[np.uint8]]]:
+            for shard in shards:
+                latents = latents_of(shard, shard.attrs["latent_shape"])
+                yield shard, backbone.decode(latents)
+
+        yield from write_folder(folder, decoded())
+
+
+def _chosen(prompts: pd.DataFrame, category: str | None) -> pd.DataFrame:
+    if category is None:
+        return prompts
+    found = prompts[prompts["category"] == category]
+    if found.empty:
+        there = ", ".join(dict.fromkeys(prompts["category"]))
+        raise UserError(f"no category {category!r} among the test prompts; choose of {there}")
+    return found

@@ -1,0 +1,1 @@
+"""Scores of a folder of pictures, whoever made them."""

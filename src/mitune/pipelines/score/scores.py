@@ -1,0 +1,69 @@
+"""Scores that are kept: one row per picture and prompt, known by content and by metric.
+
+Shards are never changed: what is new comes in new ones, so that another metric or another picture
+costs itself alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pandas as pd
+
+from mitune.datasets.shards import Shards
+from mitune.lineage import source_code
+from mitune.lineage.content import content_digest
+from mitune.metrics import MetricConfig
+
+_IDENTITY = ["digest", "prompt"]
+
+
+def provenance_of(config: MetricConfig) -> dict[str, Any]:
+    """What a metric's numbers depend on; `contents` names what is in its local files."""
+    contents = {str(path): content_digest(path) for path in config.files}
+    return {**config.provenance, "contents": contents}
+
+
+def metric_key(config: MetricConfig) -> str:
+    """One name for a metric: its provenance and its code, but not what a user calls it."""
+    code = source_code.digests(type(config).__module__)
+    return _short(json.dumps([provenance_of(config), code], sort_keys=True))
+
+
+def new_shard(config: MetricConfig, key: str, scored: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`scored` (digest, prompt, score) under a name of its own."""
+    table = scored.reset_index(drop=True)
+    table.attrs = {"key": key}
+    return {f"{_prefix(config, key)}{_short(table[_IDENTITY].to_json())}": table}
+
+
+def scores_there(config: MetricConfig, key: str, shards: Shards) -> pd.DataFrame:
+    """All scores of a metric: digest, prompt, score. Broken shards count as none."""
+    names = [name for name in shards if name.startswith(_prefix(config, key))]
+    found = [shards[name] for name in names if shards.count(name, key)]
+    for table in found:
+        table.attrs = {}
+    empty = pd.DataFrame(columns=[*_IDENTITY, "score"], dtype=object)
+    return pd.concat(found).drop_duplicates(_IDENTITY) if found else empty
+
+
+def unscored(pictures: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `pictures` that have no score; of equal pictures of a prompt, one."""
+    known = pd.MultiIndex.from_frame(there[_IDENTITY])
+    wanted = pd.MultiIndex.from_frame(pictures[_IDENTITY])
+    return pictures[~wanted.isin(known)].drop_duplicates(_IDENTITY)
+
+
+def matched(pictures: pd.DataFrame, there: pd.DataFrame) -> pd.Series:
+    """The score of every row of `pictures`, NaN where there is none."""
+    return pictures[_IDENTITY].merge(there, "left", _IDENTITY)["score"]
+
+
+def _prefix(config: MetricConfig, key: str) -> str:
+    return f"{config.kind}_{key}_"
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
