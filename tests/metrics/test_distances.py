@@ -86,16 +86,17 @@ def _cmmd(x: np.ndarray, y: np.ndarray) -> float:
     return 1000 * (mean(x, x) + mean(y, y) - 2 * mean(x, y))
 
 
-def _kid(x: np.ndarray, y: np.ndarray) -> float:
-    def kernel(a: np.ndarray, b: np.ndarray) -> float:
-        return (a @ b / len(a) + 1) ** 3
+def _kid(x: np.ndarray, y: np.ndarray, of_x: np.ndarray, of_y: np.ndarray) -> float:
+    def mean(a: np.ndarray, b: np.ndarray, of_a: np.ndarray, of_b: np.ndarray) -> float:
+        apart = [
+            (a[i] @ b[j] / len(a[i]) + 1) ** 3
+            for i in range(len(a))
+            for j in range(len(b))
+            if of_a[i] != of_b[j]
+        ]
+        return sum(apart) / len(apart)
 
-    def within(v: np.ndarray) -> float:
-        n = len(v)
-        pairs = [kernel(v[i], v[j]) for i in range(n) for j in range(n) if i != j]
-        return sum(pairs) / (n * (n - 1))
-
-    return within(x) + within(y) - 2 * float(np.mean([kernel(a, b) for a in x for b in y]))
+    return mean(x, x, of_x, of_x) + mean(y, y, of_y, of_y) - 2 * mean(x, y, of_x, of_y)
 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
@@ -107,7 +108,9 @@ def test_cmmd_and_kid_block_by_block_are_the_full_matrices(
     x, y = unit_vectors(rng, 23, 6), unit_vectors(rng, 17, 6, 0.4)
     a, b = features(x), features(y, name="y")
     assert CMMD().compare(a, b).value == pytest.approx(_cmmd(x, y), rel=1e-9)
-    assert KID(scale=100).compare(a, b).value == pytest.approx(100 * _kid(x, y), rel=1e-9)
+    assert KID(scale=100).compare(a, b).value == pytest.approx(
+        100 * _kid(x, y, a.units, b.units), rel=1e-9
+    )
     assert CMMD(sigma=10, scale=1).compare(a, b).value == pytest.approx(_cmmd(x, y) / 1000)
 
 
@@ -130,6 +133,20 @@ def test_kid_of_equal_distributions_is_zero_on_average() -> None:
     assert min(draws) < 0
 
 
+def test_kid_is_zero_on_average_for_pictures_of_the_same_prompts_too() -> None:
+    """Each prompt has its own mean; without the diagonal alone, the average would be below."""
+    rng = np.random.default_rng(11)
+    of_x, of_y = np.repeat(np.arange(10), 2).astype(str), np.repeat(np.arange(10), 3).astype(str)
+    own, singly = [], []
+    for _ in range(300):
+        means = rng.normal(size=(10, 4)) * 1.5
+        x, y = (means[u.astype(int)] + rng.normal(size=(len(u), 4)) * 0.5 for u in (of_x, of_y))
+        own.append(KID().compare(features(x, of_x), features(y, of_y)).value)
+        singly.append(KID().compare(features(x), features(y, name="y")).value)
+    assert abs(np.mean(own)) < 3 * np.std(own) / np.sqrt(300)
+    assert np.mean(singly) < -3 * np.std(singly) / np.sqrt(300)
+
+
 def test_intervals_leave_one_unit_out_at_a_time() -> None:
     """Two pictures to a unit, some units in both sets: recomputed on what is left."""
     rng = np.random.default_rng(9)
@@ -140,7 +157,10 @@ def test_intervals_leave_one_unit_out_at_a_time() -> None:
     found = CMMD().compare(features(x, of_x), features(y, of_y))
     assert found.value - found.low == pytest.approx(1.959964 * error, rel=1e-6)
     assert found.high - found.value == pytest.approx(1.959964 * error, rel=1e-6)
-    left = [_kid(x[of_x != str(i)], y[of_y != str(i)]) for i in range(11)]
+    left = []
+    for i in range(11):
+        in_x, in_y = of_x != str(i), of_y != str(i)
+        left.append(_kid(x[in_x], y[in_y], of_x[in_x], of_y[in_y]))
     error = np.sqrt(10 / 11 * np.square(np.array(left) - np.mean(left)).sum())
     found = KID().compare(features(x, of_x), features(y, of_y))
     assert found.high - found.value == pytest.approx(1.959964 * error, rel=1e-6)

@@ -50,6 +50,8 @@ class PreflightHooks:
                 preflight.check_model(catalog.load("base_model"))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
+            if "params:quality" in used:
+                preflight.check_quality(catalog.load("params:quality"))
         except (UserError, DatasetError) as error:
             raise click.ClickException(_one_line(error)) from None
 

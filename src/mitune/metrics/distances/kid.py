@@ -17,8 +17,8 @@ class KID(BaseModel):
     """`scale` times the unbiased squared MMD, k(x, y) = (x . y / D + 1)^3; it may be negative.
 
     Departure from the paper: all pairs at once instead of the mean over random subsets, which has
-    the same expectation and more variance. Published values are often times 100 or 1000. It is
-    unbiased for independent pictures; pictures of one prompt are not quite.
+    the same expectation and more variance; and pairs of pictures of the same prompt are left out,
+    so that it is unbiased for them too. Published values are often times 100 or 1000.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

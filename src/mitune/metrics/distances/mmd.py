@@ -14,6 +14,7 @@ from mitune.metrics.distances.base import Distance
 from mitune.metrics.features import Features
 
 _Array: TypeAlias = NDArray[np.float64]
+_Codes: TypeAlias = NDArray[np.intp]
 Kernel: TypeAlias = Callable[[_Array, _Array], _Array]
 
 _BLOCK = 1024
@@ -21,64 +22,64 @@ _NORMAL_975 = 1.959964
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
-    """Kernel summed over the pairs that are left: entry 0 of all, entry 1 + u without unit u."""
+class _Pairs:
+    """A sum over pairs by unit: of all whose first, whose second is of it, and whose both are."""
 
-    pairs: _Array
-    diagonal: _Array
+    first: _Array
+    second: _Array
+    both: _Array
+
+    def left(self, *, apart: bool) -> _Array:
+        """Entry 0: the sum over all pairs; entry 1 + u: over those without unit u.
+
+        `apart` leaves out the pairs within a unit.
+        """
+        total, gone = self.first.sum(), self.first + self.second - self.both
+        if apart:
+            total, gone = total - self.both.sum(), gone - self.both
+        return total - np.concatenate([[0.0], gone])
 
 
 def squared_mmd(
     model: Features, reference: Features, kernel: Kernel, *, unbiased: bool
 ) -> Distance:
-    """Squared MMD of Gretton et al. (2012): eq. 5 with the diagonal, or eq. 3, which has none.
+    """Squared MMD of Gretton et al. (2012): eq. 5, all pairs, or eq. 3, pairs of different units.
 
-    The interval is value -+ 1.96 standard errors of the delete-a-unit jackknife. A unit that
-    both sets have is left out of both, so what they share by it cancels. Where the two
-    distributions are equal, MMD is not normal and the interval is only a rough one.
+    Where each picture is a unit, eq. 3 is as they have it. Where pictures share prompts, leaving
+    only the diagonal out would not be unbiased: a model's own pictures of a prompt would meet less
+    often than its picture and a reference of that prompt.
+
+    The interval is value -+ 1.96 standard errors of the delete-a-unit jackknife. A unit that both
+    sets have is left out of both, so what they share by it cancels. Where the two distributions
+    are equal, MMD is not normal and the interval is only a rough one.
     """
     labels, codes = np.unique(np.concatenate([model.units, reference.units]), return_inverse=True)
     x, y = (model.vectors, codes[: model.n]), (reference.vectors, codes[model.n :])
     units = len(labels)
-    within_x, within_y, between = (
-        _sums(first, second, kernel, units) for first, second in ((x, x), (y, y), (x, y))
-    )
-    n, m = (_left(code, units) for _, code in (x, y))
     with np.errstate(divide="ignore", invalid="ignore"):
-        found = (
-            _mean_within(within_x, n, unbiased)
-            + _mean_within(within_y, m, unbiased)
-            - 2 * between.pairs / (n * m)
+        within_x, within_y, between = (
+            _kernel_sums(a, b, kernel, units).left(apart=unbiased)
+            / _counts(a[1], b[1], units).left(apart=unbiased)
+            for a, b in ((x, x), (y, y), (x, y))
         )
+    found = within_x + within_y - 2 * between
     value, left_out = float(found[0]), found[1:]
-    error = float(np.sqrt((units - 1) / units * np.square(left_out - left_out.mean()).sum()))
-    if not np.isfinite(error) or units < 3:
+    if units < 3 or not np.isfinite(left_out).all():
         return Distance(value, model.n, reference.n)
-    reach = _NORMAL_975 * error
+    spread = np.square(left_out - left_out.mean()).sum()
+    reach = _NORMAL_975 * float(np.sqrt((units - 1) / units * spread))
     return Distance(value, model.n, reference.n, value - reach, value + reach)
 
 
-def _mean_within(sums: _Sums, count: _Array, unbiased: bool) -> _Array:
-    if unbiased:
-        return (sums.pairs - sums.diagonal) / (count * (count - 1))
-    return sums.pairs / count**2
+def _counts(first: _Codes, second: _Codes, units: int) -> _Pairs:
+    n, m = (np.bincount(codes, minlength=units).astype(np.float64) for codes in (first, second))
+    return _Pairs(n * len(second), m * len(first), n * m)
 
 
-def _left(codes: NDArray[np.intp], units: int) -> _Array:
-    """How many are left: of all, and without each unit."""
-    counts = np.bincount(codes, minlength=units)
-    return np.concatenate([[0.0], -counts]) + len(codes)
-
-
-def _sums(
-    first: tuple[_Array, NDArray[np.intp]],
-    second: tuple[_Array, NDArray[np.intp]],
-    kernel: Kernel,
-    units: int,
-) -> _Sums:
-    """Without unit u: all pairs, minus those whose first or second is of u, plus both twice."""
-    rows, columns, both, diagonal = (np.zeros(units) for _ in range(4))
-    same = first is second
+def _kernel_sums(
+    first: tuple[_Array, _Codes], second: tuple[_Array, _Codes], kernel: Kernel, units: int
+) -> _Pairs:
+    rows, columns, both = (np.zeros(units) for _ in range(3))
     for i in batches(len(first[0]), _BLOCK):
         for j in batches(len(second[0]), _BLOCK):
             block = kernel(first[0][i], second[0][j])
@@ -86,9 +87,4 @@ def _sums(
             rows += np.bincount(first[1][i], block.sum(1), units)
             columns += np.bincount(second[1][j], block.sum(0), units)
             both += np.bincount(first[1][i], shared.sum(1), units)
-            if same and i == j:
-                diagonal += np.bincount(first[1][i], np.diag(block), units)
-    return _Sums(
-        rows.sum() - np.concatenate([[0.0], rows + columns - both]),
-        diagonal.sum() - np.concatenate([[0.0], diagonal]),
-    )
+    return _Pairs(rows, columns, both)
