@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,8 @@ from mitune import figures
 from mitune.backbones import AdapterRef, Backbone, ModelRef
 from mitune.candidates import latents_of, shard_keys
 from mitune.datasets.shards import Shards
-from mitune.metrics.features import Features, Pictures, embed
+from mitune.errors import UserError
+from mitune.metrics.features import Features, Moments, Pictures, embed
 from mitune.metrics.win_rate import win_rate
 from mitune.pipelines.evaluate.images import source_of
 from mitune.pipelines.evaluate.metrics import Metrics
@@ -26,6 +28,7 @@ from mitune.pipelines.report.nodes import label
 from mitune.pipelines.resources import Resources
 
 CONTROL = "reference again"
+_ByEmbedder: TypeAlias = Mapping[str, Features | Moments]
 
 
 def embed_references(
@@ -74,22 +77,31 @@ def compare(
     """Node function: one row per model and measure, and their figure."""
 
     def compare_models(
-        settings: QualitySettings, reference: dict[str, Features], *features: dict[str, Features]
+        settings: QualitySettings, reference: _ByEmbedder, *every: _ByEmbedder
     ) -> tuple[pd.DataFrame, Figure]:
-        sets = dict(zip(models, features, strict=True))
+        sets = dict(zip(models, every, strict=True))
         rows = []
         for measure, quality in settings.measures.items():
             name = embedder_name(quality.embedder)
-            found = {model: vectors[name] for model, vectors in sets.items()}
+            wanted = _seen_by(name, "reference", reference)
+            found = {model: _seen_by(name, model, features) for model, features in sets.items()}
             if f"control-{name}" in reference:
                 found[CONTROL] = reference[f"control-{name}"]
-            for model, vectors in found.items():
-                distance = quality.compare(vectors, reference[name])
+            for model, features in found.items():
+                distance = quality.compare(features, wanted)
                 rows.append({"model": model, "distance": measure, **asdict(distance)})
         table = pd.DataFrame(rows)
         return table, figures.quality(table, {model: label(model) for model in models}, CONTROL)
 
     return compare_models
+
+
+def _seen_by(embedder: str, owner: str, features: _ByEmbedder) -> Features | Moments:
+    if embedder not in features:
+        raise UserError(
+            f"{owner}: its pictures were not embedded with {embedder}; rerun pipeline quality"
+        )
+    return features[embedder]
 
 
 def count_wins(models: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
