@@ -8,8 +8,14 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from PIL import Image
 
+from mitune.datasets import FeaturesDataset
+from mitune.errors import UserError
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD
+from mitune.pipelines.evaluate.parameters import Evaluation
+from mitune.pipelines.preflight import check_quality
+from mitune.pipelines.quality.nodes import compare, embed_references
 from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.resources import Resources
 from mitune.settings import CONFIG_LOADER_ARGS
 from tests.conftest import ROOT
 from tests.pipelines.conftest import run
@@ -51,25 +57,52 @@ def test_every_model_is_compared_with_rendered_scenes(project: Path, finished) -
     assert wins["rate"].between(wins["low"], wins["high"]).all()
 
 
-def test_a_folder_of_references_and_one_that_is_not_there(
-    project: Path, finished, tmp_path: Path
-) -> None:
+def _settings(reference: dict[str, object]) -> QualitySettings:
+    embedder = {"kind": "clip", "path": ROOT / "data/06_models/miniature-clip"}
+    measure = {"embedder": embedder, "distance": {"kind": "cmmd"}}
+    return QualitySettings.model_validate(
+        {"reference": reference, "measures": {"one": measure, "two": measure, "dropped": None}}
+    )
+
+
+def test_references_are_embedded_once_and_a_folder_has_no_control(tmp_path: Path) -> None:
+    prompts = pd.DataFrame({"prompt_id": ["a", "b"], "prompt": ["a red star", "two circles"]})
     pixels = np.random.default_rng(0).integers(0, 256, (5, 70, 90, 3), np.uint8)
     for i, image in enumerate(pixels):
         Image.fromarray(image).save(tmp_path / f"{i}.png")
-    own = f"campaign=main,quality.reference.kind=folder,quality.reference.path={tmp_path}"
-    nodes = "--nodes=quality.embed_references"
-    done = run(project, "--pipeline=quality", nodes, f"--params={own}")
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = _features(project, "reference_features")
-    assert found["vectors"].shape == (5, 64) and found["units"][0] == "0.png"
-    assert not list((project / "data/smoke/07_model_output/main").glob("*/control-*"))
+    evaluation = Evaluation(images_per_prompt=2)
+    resources = Resources(device="cpu")
+    folder = _settings({"kind": "folder", "path": tmp_path})
+    (found,) = embed_references(prompts, evaluation, folder, resources).values()
+    assert found.vectors.shape == (5, 64) and found.units[0] == "0.png"
+    assert tmp_path in folder.files
 
-    done = run(project, "--pipeline=quality", nodes, f"--params={own}/nowhere")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert "quality.reference.path" in last and "no folder" in last
-    assert "Running node" not in done.stderr
+    dataset = FeaturesDataset(filepath=str(tmp_path / "features"))
+    rendered = _settings({"kind": "rendered", "per_prompt": 3})
+    dataset.save(embed_references(prompts, evaluation, rendered, resources))
+    read = dataset.load()
+    assert {name.split("-")[0]: features.n for name, features in read.items()} == {
+        "clip": 6,
+        "control": 4,
+    }
+    dataset.save(embed_references(prompts, evaluation, folder, resources))
+    assert [features.n for features in dataset.load().values()] == [5]
+    changed = rendered.measures["one"].embedder.model_copy(update={"dtype": "float16"})
+    other = rendered.measures["one"].model_copy(update={"embedder": changed})
+    renamed = rendered.model_copy(update={"measures": {"one": other}})
+    with pytest.raises(UserError, match="reference: its pictures were not embedded with clip-"):
+        compare(("base",))(renamed, read, read)
+
+
+def test_missing_references_and_weights_are_found_before_any_node(tmp_path: Path) -> None:
+    check_quality(_settings({"kind": "rendered"}))
+    with pytest.raises(UserError, match=r"quality.reference.path: .*nowhere is no folder"):
+        check_quality(_settings({"kind": "folder", "path": tmp_path / "nowhere"}))
+    settings = _settings({"kind": "rendered"})
+    absent = settings.measures["two"].embedder.model_copy(update={"path": tmp_path / "nowhere"})
+    lost = settings.measures["two"].model_copy(update={"embedder": absent})
+    with pytest.raises(UserError, match=r"quality.measures.two.embedder.path: .* not found"):
+        check_quality(settings.model_copy(update={"measures": {"two": lost}}))
 
 
 @pytest.mark.parametrize("env", ["sd21", "sdxl", "sd35"])
