@@ -6,6 +6,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
+from mitune.lineage.source_code import digests
 from tests.conftest import ROOT
 
 
@@ -65,6 +66,14 @@ def test_nothing_that_chooses_or_trains_sees_a_metric(project) -> None:
         if node.tags & {"generate", "compose", "finetune"}:
             assert "params:metrics" not in node.inputs
             assert not any("measurements" in name for name in node.inputs)
+
+
+def test_images_do_not_depend_on_the_code_of_a_metric(project) -> None:
+    """A new metric must not make them stale."""
+    for node in project["mitune"].nodes:
+        if node.tags & {"generate", "compose", "finetune"} or "test_images" in node.name:
+            code = digests(node.func.__module__)
+            assert not any(module.startswith("mitune.metrics") for module in code), node.name
 
 
 def test_a_stage_is_every_round_of_it(project) -> None:

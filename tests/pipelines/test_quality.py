@@ -8,12 +8,13 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from PIL import Image
 
-from mitune.datasets import FeaturesDataset
+from mitune.datasets.features import FeaturesDataset
 from mitune.errors import UserError
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.preflight import check_quality
-from mitune.pipelines.quality.nodes import compare, embed_references
+from mitune.pipelines.quality.embed import embed_references
+from mitune.pipelines.quality.nodes import compare
 from mitune.pipelines.quality.parameters import QualitySettings
 from mitune.pipelines.resources import Resources
 from mitune.settings import CONFIG_LOADER_ARGS

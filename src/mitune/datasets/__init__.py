@@ -1,7 +1,6 @@
 """What the catalog stores: folders, models, adapters, shards. No tensor passes through."""
 
 from mitune.datasets.adapter import AdapterDataset, NoAdapterDataset
-from mitune.datasets.features import FeaturesDataset
 from mitune.datasets.figure import FigureDataset
 from mitune.datasets.folder import FolderDataset
 from mitune.datasets.model import ModelDataset
@@ -10,7 +9,6 @@ from mitune.datasets.shards import FinishedShardsDataset, Shards, ShardsDataset
 
 __all__ = [
     "AdapterDataset",
-    "FeaturesDataset",
     "FigureDataset",
     "FinishedShardsDataset",
     "FolderDataset",

@@ -1,4 +1,7 @@
-"""Features of pictures by name of embedder: a folder with one npz each."""
+"""Features of pictures by name of embedder: a folder with one npz each.
+
+Not exported by the package: what imports only shards must not depend on the code of metrics.
+"""
 
 from __future__ import annotations
 

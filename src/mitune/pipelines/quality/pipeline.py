@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mitune.pipelines.quality.nodes import compare, count_wins, embed_references, embed_test_images
+from mitune.pipelines.quality.embed import embed_references, embed_test_images
+from mitune.pipelines.quality.nodes import compare, count_wins
 
 _SETTINGS = "params:quality"
 
