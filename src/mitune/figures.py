@@ -191,3 +191,26 @@ def mi_benchmark_table(results: pd.DataFrame) -> Figure:
     axis.xaxis.tick_top()
     figure.colorbar(image, ax=axis, label="relative error", fraction=0.02, pad=0.01)
     return figure
+
+
+def quality(table: pd.DataFrame, labels: Mapping[str, str], control: str) -> Figure:
+    """Each distance to the references by model, with 95 % intervals where there are any.
+
+    Dotted: the row `control`, other pictures from where the references are from.
+    """
+    distances = list(dict.fromkeys(table["distance"]))
+    figure, axes = _figure(3.6 * len(distances), 3.2, len(distances))
+    for axis, distance in zip(axes, distances, strict=True):
+        part = table[table["distance"] == distance].set_index("model")
+        rows = part.loc[list(labels)]
+        for i, row in enumerate(rows.itertuples()):
+            colour = _COLOURS[i % len(_COLOURS)]
+            axis.plot(i, row.value, "o", color=colour)
+            axis.vlines(i, row.low, row.high, color=colour)
+        if control in part.index:
+            axis.axhline(part.loc[control, "value"], color="#999999", lw=1, ls=":", label=control)
+            axis.legend(frameon=False, fontsize=8)
+        axis.set_xticks(range(len(rows)), list(labels.values()), rotation=35, ha="right")
+        axis.set_ylabel(distance)
+        axis.set_title(f"n = {rows['n'].iloc[0]}, m = {rows['m'].iloc[0]}", fontsize=8)
+    return figure

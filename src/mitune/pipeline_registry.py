@@ -8,6 +8,7 @@ from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
 from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
+from mitune.pipelines.quality.pipeline import create_pipeline as quality
 from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_base, create_control, create_round
 from mitune.pipelines.score.pipeline import create_pipeline as score
@@ -32,6 +33,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
         "score": score(),
+        "quality": quality(_models(DEFAULT_ROUNDS)),
+        **{f"quality_r{r}": quality(_models(r)) for r in range(1, MAX_ROUNDS + 1)},
     }
 
 
@@ -40,6 +43,9 @@ def _controls() -> Pipeline:
 
 
 def _mitune(rounds: int) -> Pipeline:
-    names = tuple(f"round_{r}" for r in range(1, rounds + 1))
     every = sum((create_round(r) for r in range(1, rounds + 1)), Pipeline([]))
-    return prompts() + create_base() + every + _controls() + report(("base", *CONTROLS, *names))
+    return prompts() + create_base() + every + _controls() + report(_models(rounds))
+
+
+def _models(rounds: int) -> tuple[str, ...]:
+    return ("base", *CONTROLS, *(f"round_{r}" for r in range(1, rounds + 1)))

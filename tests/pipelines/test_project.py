@@ -6,6 +6,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import MemoryDataset
 
+from mitune.lineage.source_code import digests
 from tests.conftest import ROOT
 
 
@@ -25,12 +26,12 @@ def test_every_stage_and_composite_is_registered(project) -> None:
     assert set(project) >= {
         "__default__", "mitune", "mitune_r1", "mitune_r2", "mitune_r3", "prompts", "generate",
         "rank", "compose", "finetune", "evaluate", "report", "controls", "agreement", "pretrain",
-        "score",
+        "score", "quality",
     }  # fmt: skip
     assert project["__default__"] == project["mitune"] == project["mitune_r2"]
 
 
-@pytest.mark.parametrize("name", ["mitune_r3", "agreement", "pretrain", "score"])
+@pytest.mark.parametrize("name", ["mitune_r3", "agreement", "pretrain", "score", "quality_r3"])
 def test_every_dataset_is_kept(project, catalog, name: str) -> None:
     """An unmatched name would silently stay in memory."""
     for dataset in project[name].datasets():
@@ -65,6 +66,14 @@ def test_nothing_that_chooses_or_trains_sees_a_metric(project) -> None:
         if node.tags & {"generate", "compose", "finetune"}:
             assert "params:metrics" not in node.inputs
             assert not any("measurements" in name for name in node.inputs)
+
+
+def test_images_do_not_depend_on_the_code_of_a_metric(project) -> None:
+    """A new metric must not make them stale."""
+    for node in project["mitune"].nodes:
+        if node.tags & {"generate", "compose", "finetune"} or "test_images" in node.name:
+            code = digests(node.func.__module__)
+            assert not any(module.startswith("mitune.metrics") for module in code), node.name
 
 
 def test_a_stage_is_every_round_of_it(project) -> None:

@@ -53,6 +53,8 @@ class PreflightHooks:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:
                 preflight.check_images(catalog.load("images"), catalog.load("params:metrics"))
+            if "params:quality" in used:
+                preflight.check_quality(catalog.load("params:quality"))
         except ValidationError as error:
             raise click.ClickException(
                 "\n".join(

@@ -13,8 +13,11 @@ from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
 from mitune.image_folder import read_folder
+from mitune.metrics.base import Weights
+from mitune.metrics.references import PictureFolder
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.quality.parameters import QualitySettings
 
 _REPRESENTATIVES = 3
 _WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
@@ -82,15 +85,39 @@ def check_model(model: ModelRef | None) -> None:
 def check_metrics(metrics: Metrics) -> None:
     """Weights that metrics read from local files must be there and whole."""
     for name, config in metrics.scorers.items():
-        path = config.path
-        if config.from_hub:
-            continue
-        if not path.exists():
-            raise UserError(
-                f"metrics.scorers.{name}.path: {path} not found; restore it with `git checkout -- "
-                "data/06_models`, or correct the path"
-            )
-        check_weights([path] if path.is_file() else path.glob("*.safetensors"))
+        _check_local(f"metrics.scorers.{name}.path", config)
+
+
+def check_quality(settings: QualitySettings) -> None:
+    """Weights of embedders and the folder of references must be there.
+
+    Raises
+    ------
+    UserError
+        Naming the field.
+    """
+    for name, measure in settings.measures.items():
+        _check_local(f"quality.measures.{name}.embedder.path", measure.embedder)
+    reference = settings.reference
+    if isinstance(reference, PictureFolder) and not reference.path.is_dir():
+        raise UserError(
+            f"quality.reference.path: {reference.path} is no folder; put reference pictures there, "
+            "or correct the path"
+        )
+
+
+def _check_local(field: str, weights: Weights) -> None:
+    path = weights.path
+    if weights.from_hub:
+        return
+    if not path.exists():
+        raise UserError(
+            f"{field}: {path} not found; restore it with `git checkout -- data/06_models`, or "
+            "correct the path"
+        )
+    # Only safetensors tell that they are cut off without being read.
+    files = [path] if path.is_file() else path.iterdir()
+    check_weights(file for file in files if file.suffix == ".safetensors")
 
 
 def check_images(folder: Path, metrics: Metrics) -> None:

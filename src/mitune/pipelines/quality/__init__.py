@@ -1,0 +1,1 @@
+"""Test images of all models against reference pictures."""

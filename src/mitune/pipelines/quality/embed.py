@@ -1,0 +1,60 @@
+"""Embed test images and references: apart from comparing, so that a figure embeds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from mitune.backbones import AdapterRef, Backbone, ModelRef
+from mitune.candidates import latents_of, shard_keys
+from mitune.datasets.shards import Shards
+from mitune.metrics.features import Features, Pictures, embed
+from mitune.pipelines.evaluate.images import source_of
+from mitune.pipelines.evaluate.parameters import Evaluation
+from mitune.pipelines.generate.shards import read_shards
+from mitune.pipelines.models import opened
+from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.resources import Resources
+
+
+def embed_references(
+    test_prompts: pd.DataFrame,
+    evaluation: Evaluation,
+    settings: QualitySettings,
+    resources: Resources,
+) -> dict[str, Features]:
+    """Features of the reference by embedder, and those of its control as `control-...`."""
+    device, embedders = resources.torch_device, settings.embedders
+    found = embed(settings.reference.pictures(test_prompts), embedders, device)
+    control = list(settings.reference.control(test_prompts, evaluation.images_per_prompt))
+    if control:
+        spare = embed(control, embedders, device)
+        found |= {f"control-{name}": features for name, features in spare.items()}
+    return found
+
+
+def embed_test_images(
+    test_images: Shards,
+    test_prompts: pd.DataFrame,
+    model: ModelRef,
+    adapter: AdapterRef,
+    evaluation: Evaluation,
+    settings: QualitySettings,
+    resources: Resources,
+) -> dict[str, Features]:
+    """Features of a model's test images by embedder; a prompt is a unit."""
+    keys = shard_keys(source_of(model, adapter), evaluation.generation, test_prompts)
+    shards = read_shards(test_images, keys, evaluation.generation)
+    shown = tqdm(shards, total=len(test_prompts), desc="embed", unit="prompt")
+    with opened(model, AdapterRef(None), resources) as backbone:
+        pictures = _decoded(backbone, shown)
+        return embed(pictures, settings.embedders, resources.torch_device)
+
+
+def _decoded(backbone: Backbone, shards: Iterable[pd.DataFrame]) -> Iterator[Pictures]:
+    for shard in shards:
+        latents = latents_of(shard, shard.attrs["latent_shape"])
+        yield backbone.decode(latents), np.array(shard["prompt_id"], dtype=np.str_)

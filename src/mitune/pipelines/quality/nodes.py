@@ -1,0 +1,70 @@
+"""Compare embedded test images with references; count wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import TypeAlias
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mitune import figures
+from mitune.errors import UserError
+from mitune.metrics.features import Features, Moments
+from mitune.metrics.win_rate import win_rate
+from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
+from mitune.pipelines.report.nodes import label
+
+CONTROL = "reference again"
+_ByEmbedder: TypeAlias = Mapping[str, Features | Moments]
+
+
+def compare(
+    models: tuple[str, ...],
+) -> Callable[..., tuple[pd.DataFrame, Figure]]:
+    """Node function: one row per model and measure, and their figure."""
+
+    def compare_models(
+        settings: QualitySettings, reference: _ByEmbedder, *every: _ByEmbedder
+    ) -> tuple[pd.DataFrame, Figure]:
+        sets = dict(zip(models, every, strict=True))
+        rows = []
+        for measure, quality in settings.measures.items():
+            name = embedder_name(quality.embedder)
+            wanted = _seen_by(name, "reference", reference)
+            found = {model: _seen_by(name, model, features) for model, features in sets.items()}
+            if f"control-{name}" in reference:
+                found[CONTROL] = reference[f"control-{name}"]
+            for model, features in found.items():
+                distance = quality.compare(features, wanted)
+                rows.append({"model": model, "distance": measure, **asdict(distance)})
+        table = pd.DataFrame(rows)
+        return table, figures.quality(table, {model: label(model) for model in models}, CONTROL)
+
+    return compare_models
+
+
+def _seen_by(embedder: str, owner: str, features: _ByEmbedder) -> Features | Moments:
+    if embedder not in features:
+        raise UserError(
+            f"{owner}: its pictures were not embedded with {embedder}; rerun pipeline quality"
+        )
+    return features[embedder]
+
+
+def count_wins(models: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
+    """Node function: every model against the first one, by metric; a prompt is a trial."""
+
+    def count_wins_of_models(metrics: Metrics, *evaluations: pd.DataFrame) -> pd.DataFrame:
+        base, *others = evaluations
+        rows = [
+            {"model": model, "other": models[0], "metric": metric, **asdict(found)}
+            for model, evaluation in zip(models[1:], others, strict=True)
+            for metric in metrics.scorers
+            for found in (win_rate(evaluation, base, metric),)
+        ]
+        return pd.DataFrame(rows)
+
+    return count_wins_of_models
