@@ -81,15 +81,16 @@ def check_model(model: ModelRef) -> None:
 def check_metrics(metrics: Metrics) -> None:
     """Weights that metrics read from local files must be there and whole."""
     for name, config in metrics.scorers.items():
-        path = config.path
-        if config.from_hub:
-            continue
-        if not path.exists():
-            raise UserError(
-                f"metrics.scorers.{name}.path: {path} not found; restore it with `git checkout -- "
-                "data/06_models`, or correct the path"
-            )
-        check_weights([path] if path.is_file() else path.glob("*.safetensors"))
+        for field, weights in config.sources.items():
+            path = weights.path
+            if weights.from_hub:
+                continue
+            if not path.exists():
+                raise UserError(
+                    f"metrics.scorers.{name}.{field}: {path} not found; restore it with `git "
+                    "checkout -- data/06_models`, or correct the path"
+                )
+            check_weights([path] if path.is_file() else path.glob("*.safetensors"))
 
 
 def check_weights(files: Iterable[Path]) -> None:

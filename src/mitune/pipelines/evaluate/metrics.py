@@ -30,4 +30,9 @@ class Metrics(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights that the metrics read: their contents count like parameters."""
-        return tuple(c.path for c in self.scorers.values() if not c.from_hub)
+        return tuple(
+            weights.path
+            for config in self.scorers.values()
+            for weights in config.sources.values()
+            if not weights.from_hub
+        )
