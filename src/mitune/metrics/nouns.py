@@ -43,7 +43,7 @@ _PASTS = word_set(
 # Nouns that end like participles.
 _NAMES = word_set(
     "building ceiling clothing duckling dumpling earring evening morning painting pudding string "
-    "wing wedding hundred"
+    "wing wedding hundred thing swing sling spring"
 )
 _ALIKE = word_set(
     "sheep fish goldfish deer shrimp aircraft scissors pants jeans trousers shorts sunglasses "
@@ -91,8 +91,13 @@ def is_plural(word: str) -> bool:
 
 def is_verb(word: str) -> bool:
     """Whether a word reads as the verb of a caption: a participle or a past tense."""
-    ends = (word.endswith("ed") and len(word) > 4) or (word.endswith("ing") and len(word) > 5)
+    ends = (word.endswith("ed") and len(word) > 4) or (word.endswith("ing") and len(word) > 4)
     return word in _PASTS or word in _BE or (ends and word not in _NAMES)
+
+
+def is_being(word: str) -> bool:
+    """Whether a word is a form of "to be"."""
+    return word in _BE
 
 
 def ends_phrase(word: str) -> bool:
@@ -118,7 +123,8 @@ def phrase_before(preceding: Sequence[str]) -> list[str]:
     start = end
     while start and not ends_phrase(preceding[start - 1]):
         start -= 1
-    return list(preceding[start:end])
+    verb = next((i for i in range(start + 1, end) if preceding[i] in _PASTS), end)
+    return list(preceding[start:verb])  # "the sunflower stood tall"
 
 
 def renamed(phrase: str, names: dict[str, str]) -> str:

@@ -58,13 +58,17 @@ class Numeracy(Metric):
         """How many of what should be in the picture of a prompt."""
         return counted(prompt, nouns=self.queries == "noun")
 
+    def names(self, prompt: str) -> tuple[str, ...]:
+        """What the detector is asked for."""
+        return tuple(self.read(prompt))
+
     def load(self, device: torch.device) -> Scorer:
         """Read the detector. Raises MetricError if weights are missing or truncated."""
         detect = self.detector.load(device)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             wanted = [self.read(prompt) for prompt in prompts]
-            found = detect(images, [tuple(counts) for counts in wanted])
+            found = detect(images, [self.names(prompt) for prompt in prompts])
             return np.array([image_score(*pair) for pair in zip(found, wanted, strict=True)])
 
         return score

@@ -31,12 +31,17 @@ def read_relation(prompt: str, known: Iterable[str]) -> Relation | None:
     first and the last noun that spaCy tags (for "complex" prompts the nearest, as here), and finds
     wordings inside of words.
     """
-    for wording in known:
-        found = re.search(rf"\b{re.escape(wording)}\b", prompt.lower())
-        if found:
-            first = phrase_before(words(prompt[: found.start()]))
-            second = phrase_after(words(prompt[found.end() :]))
-            if not first or not second:
-                return None
-            return Relation(wording, singular(" ".join(first)), singular(" ".join(second)))
-    return None
+    found = find_wording(prompt, known)
+    if found is None:
+        return None
+    first = phrase_before(words(prompt[: found.start()]))
+    second = phrase_after(words(prompt[found.end() :]))
+    if not first or not second:
+        return None
+    return Relation(found[0].lower(), singular(" ".join(first)), singular(" ".join(second)))
+
+
+def find_wording(prompt: str, known: Iterable[str]) -> re.Match[str] | None:
+    """Where the first of the `known` wordings that is in the prompt stands."""
+    searches = (re.search(rf"\b{re.escape(w)}\b", prompt, re.IGNORECASE) for w in known)
+    return next(filter(None, searches), None)

@@ -71,20 +71,25 @@ class Spatial2D(Metric):
         found = read_relation(prompt, known)
         return found.nouns if found and self.queries == "noun" else found
 
+    def names(self, prompt: str) -> tuple[str, ...]:
+        """What the detector is asked for."""
+        found = self.read(prompt)
+        return (found.first, found.second) if found else ()
+
     def load(self, device: torch.device) -> Scorer:
         """Read the detector. Raises MetricError if weights are missing or truncated."""
         detect = self.detector.load(device)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             read = [self.read(prompt) for prompt in prompts]
-            asked = [(r.first, r.second) if r else () for r in read]
             near = self.near / official_scale(*images.shape[1:3])
+            found = detect(images, [self.names(prompt) for prompt in prompts])
             return np.array(
                 [
                     image_score(boxes, relation, near, official_wordings=self.official_wordings)
                     if relation
                     else 0.0
-                    for boxes, relation in zip(detect(images, asked), read, strict=True)
+                    for boxes, relation in zip(found, read, strict=True)
                 ],
                 np.float64,
             )

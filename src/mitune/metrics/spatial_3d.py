@@ -48,13 +48,18 @@ class Spatial3D(Metric):
         found = read_relation(prompt, WORDINGS)
         return found.nouns if found and self.queries == "noun" else found
 
+    def names(self, prompt: str) -> tuple[str, ...]:
+        """What the detector is asked for."""
+        found = self.read(prompt)
+        return (found.first, found.second) if found else ()
+
     def load(self, device: torch.device) -> Scorer:
         """Read both networks. Raises MetricError if weights are missing or truncated."""
         detect, estimate = self.detector.load(device), self.depth.load(device)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             read = [self.read(prompt) for prompt in prompts]
-            found = detect(images, [(r.first, r.second) if r else () for r in read])
+            found = detect(images, [self.names(prompt) for prompt in prompts])
             scores = np.zeros(len(images))
             both = []  # depth is the dearer half, and only asked for where it counts
             for i, (boxes, relation) in enumerate(zip(found, read, strict=True)):
