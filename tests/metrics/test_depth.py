@@ -6,8 +6,12 @@ import torch
 from PIL import Image
 from transformers import BitConfig, DPTConfig, DPTForDepthEstimation
 
-from mitune.metrics import MetricError
+from mitune.metrics import MetricError, Spatial3D
 from mitune.metrics.depth import Dpt
+from mitune.metrics.detectors import MiniatureDetector
+from mitune.miniature.render import render_all
+from mitune.miniature.scene import Scene, Thing
+from tests.conftest import SHIPPED
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -103,6 +107,44 @@ def test_a_map_without_depth_is_zero(folder: Path, images: np.ndarray, tmp_path:
     torch.nn.init.zeros_(model.head.head[4].weight)
     model.save_pretrained(tmp_path)
     assert (Dpt(path=tmp_path, size=32).load(CPU)(images) == 0).all()
+
+
+def test_spatial_3d_is_boxes_and_depth_put_together(folder: Path) -> None:
+    """A circle over a square: half for what is found, and half of min(IoU / 0.5, 1) if nearer."""
+    rng = np.random.default_rng(3)
+    scenes = []
+    for x, y in rng.uniform((8, -6), (16, 6), (6, 2)):
+        back = Thing("square", "red", "plain", 25, 32, 13)
+        scenes.append(Scene((back, Thing("circle", "blue", "plain", 25 + x, 32 + y, 13))))
+    pictures = render_all(scenes)
+    detector = MiniatureDetector(path=SHIPPED / "miniature-judge" / "judge.safetensors")
+    prompts = ["a circle in front of a square", "a circle hidden by a square"] * 3
+    metric = Spatial3D(detector=detector, depth=Dpt(path=folder, size=48, batch_size=4))
+    found = metric.load(CPU)(pictures, prompts)
+    hits = 0
+    boxes = detector.load(CPU)(pictures, [("circle", "square")] * 6)
+    for i, seen in enumerate(boxes):
+        circle, square = seen.labels.index("circle"), seen.labels.index("square")
+        depth = _straight(folder, pictures[i], 48)
+        means = []
+        for left, top, right, bottom in seen.xyxy[[circle, square]]:
+            rows = slice(int(np.floor(top)), int(np.ceil(bottom)))
+            means.append(depth[rows, int(np.floor(left)) : int(np.ceil(right))].mean())
+        sign = 1 if i % 2 == 0 else -1
+        expected = 0.25 * (seen.scores[circle] + seen.scores[square])
+        if sign * (means[0] - means[1]) > 0:
+            low, high = (pick(seen.xyxy, axis=0) for pick in (np.max, np.min))
+            shared = np.prod(high[2:] - low[:2])
+            either = np.prod(seen.xyxy[:, 2:] - seen.xyxy[:, :2], axis=1).sum() - shared
+            assert 0.1 < shared / either < 0.6
+            expected += 0.5 * min(shared / either / 0.5, 1)
+            hits += 1
+        assert found[i] == pytest.approx(expected, abs=1e-5), i
+    assert 0 < hits < 6
+    alone = [metric.load(CPU)(pictures[i : i + 1], prompts[i : i + 1])[0] for i in (0, 3, 5)]
+    np.testing.assert_allclose(alone, found[[0, 3, 5]], atol=1e-6)
+    nothing = metric.load(CPU)(np.zeros_like(pictures[:1]), prompts[:1])
+    assert nothing.tolist() == [0]
 
 
 def test_weights_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
