@@ -98,6 +98,8 @@ def test_dpt_is_the_models_own_forward_pass(
     for found, image in zip(whole, images, strict=True):
         np.testing.assert_allclose(found, _straight(path, image, 48), atol=1e-4)
         assert found.min() >= 0 and found.max() <= 1 and np.ptp(found) > 0.5
+    half = Dpt(path=path, size=48, dtype="bfloat16").load(CPU)(images[:1])
+    np.testing.assert_allclose(half[0], whole[0], atol=0.1)
     parts = Dpt(path=path, size=48, batch_size=2).load(CPU)(images[::-1])
     np.testing.assert_allclose(parts[::-1], whole, atol=1e-4)
 

@@ -111,6 +111,16 @@ def test_boxes_do_not_depend_on_the_batch(folder: Path, images: np.ndarray) -> N
     assert any(len(boxes.labels) for boxes in whole)
 
 
+def test_half_precision_is_the_same_up_to_rounding(folder: Path, images: np.ndarray) -> None:
+    settings = {"path": folder, "threshold": 0.0, "nms": 1.0}
+    whole, half = (
+        Owlv2(**settings, dtype=dtype).load(CPU)(images[2:3], QUERIES[2:3])[0]
+        for dtype in ("float32", "float16")
+    )
+    np.testing.assert_allclose(half.scores, whole.scores, atol=0.01)
+    np.testing.assert_allclose(np.sort(half.xyxy, 0), np.sort(whole.xyxy, 0), atol=0.2)
+
+
 def test_a_wide_picture_is_a_square_one_with_grey_below(folder: Path, images: np.ndarray) -> None:
     square = images[:1].copy()
     square[:, SIDE // 2 :] = 128

@@ -61,6 +61,9 @@ class _Owlv2:
             )
             self._tokenizer = AutoTokenizer.from_pretrained(weights.path, revision=weights.revision)
         self._model = model.eval().to(device)
+        # Corners in half precision would be off by pixels.
+        model.box_head.float()
+        model.class_head.float()
         self._weights = weights
         self._pixels = Pixels(model.config.vision_config.image_size, "stretch", CLIP_MEAN, CLIP_STD)
         self._queries: dict[str, torch.Tensor] = {}
@@ -71,7 +74,7 @@ class _Owlv2:
         height, width = images.shape[1:3]
         pixels = self._pixels(_square(images)).to(self._model.device, self._model.dtype)
         grid = self._model.image_embedder(pixels)[0]
-        patches = grid.flatten(1, 2)
+        patches = grid.flatten(1, 2).float()
         corners = _corners(self._model.box_predictor(patches, grid).double().cpu().numpy())
         # Boxes are in units of the padded square; what reaches into the padding is cut off.
         corners = np.clip(corners * max(height, width), 0, (width, height, width, height))
@@ -104,7 +107,7 @@ class _Owlv2:
                 return_tensors="pt",
             ).to(self._model.device)
             features = self._model.owlv2.get_text_features(**tokens).pooler_output
-            found = torch.nn.functional.normalize(features, dim=-1)
+            found = torch.nn.functional.normalize(features.float(), dim=-1)
             self._queries.update(zip(new, found, strict=True))
         return torch.stack([self._queries[name] for name in names])
 
