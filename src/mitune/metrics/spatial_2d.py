@@ -1,4 +1,7 @@
-"""2D-spatial of T2I-CompBench (Huang et al. 2023, section 4.2) by an open-vocabulary detector.
+"""2D-spatial of T2I-CompBench (Huang et al. 2023) by an open-vocabulary detector.
+
+The arithmetic is that of its UniDet_eval/2D_spatial_eval.py, as specified in `relation_score` and
+`image_score`.
 
 The published numbers come from UniDet, a closed-vocabulary detector with labels of its own. These
 are a different metric: rank with it, compare models with it, but do not put it beside theirs.
@@ -105,7 +108,7 @@ def official_scale(height: int, width: int) -> float:
 def relation_score(
     wording: str | None, a: Box, b: Box, near: float, *, official_wordings: bool = False
 ) -> float:
-    """How far box `a` is <wording> box `b`, in [0, 1] (T2I-CompBench, section 4.2).
+    """How far box `a` is <wording> box `b`, in [0, 1].
 
     Sides: 1 if the centres lie that way and that way mostly, and less where the boxes overlap by
     more than 0.1: 0.1 / IoU. Near: 1 if the centres are closer than `near` on either axis, else

@@ -1,4 +1,4 @@
-"""3-in-1 of T2I-CompBench (Huang et al. 2023, section 4.4), for prompts of category "complex".
+"""3-in-1 of T2I-CompBench (Huang et al. 2023), for prompts of category "complex".
 
 The mean of those of BLIP-VQA, 2D-spatial and CLIP-score that apply to a prompt; computed from
 columns of an evaluation that is already there. With spatial scores of an open-vocabulary detector
