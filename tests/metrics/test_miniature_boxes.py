@@ -12,7 +12,7 @@ from mitune.miniature.audit import break_claim
 from mitune.miniature.caption import write
 from mitune.miniature.judge import Judge
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import sample_description, sample_scene
+from mitune.miniature.scene import Scene, Thing, sample_description, sample_scene
 from tests.conftest import SHIPPED
 
 CPU = torch.device("cpu")
@@ -84,3 +84,28 @@ def test_a_word_of_another_world_and_missing_weights_are_one_line(tmp_path: Path
     with pytest.raises(MetricError, match="detector's weights cannot be read") as caught:
         MiniatureDetector(path=tmp_path / "none").load(CPU)
     assert "\n" not in str(caught.value)
+
+
+def test_settings_reach_the_score() -> None:
+    """36 pixels apart on both axes of 64, where 150 of 479 are 20; one above the other."""
+    corners = Scene(
+        (
+            Thing("circle", "red", "plain", 14, 14, 9),
+            Thing("star", "blue", "plain", 50, 50, 9),
+        )
+    )
+    stacked = Scene(
+        (
+            Thing("circle", "red", "plain", 30, 14, 9),
+            Thing("star", "blue", "plain", 32, 50, 9),
+        )
+    )
+    images = render_all([corners, stacked, stacked])
+    prompts = ["a circle near a star", "a circle on top of a star", "a blue circle over a star"]
+    plain = Spatial2D(detector=DETECTOR).load(CPU)(images, prompts)
+    assert plain == pytest.approx([0.5 + 0.5 * 150 / 479 * 64 / 36, 1.0, 1.0], abs=0.02)
+    official = Spatial2D(detector=DETECTOR, official_wordings=True).load(CPU)(images, prompts)
+    assert official[0] == plain[0] and official[1] <= 0.5 and official[2] == 0
+    phrases = Spatial2D(detector=DETECTOR, queries="phrase", near=75.0).load(CPU)(images, prompts)
+    assert phrases[0] == pytest.approx(0.5 + 0.25 * 150 / 479 * 64 / 36, abs=0.02)
+    assert phrases[2] == 0  # there is a star, but no blue circle
