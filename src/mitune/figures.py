@@ -145,16 +145,15 @@ def guidance_grid(
 ) -> Figure:
     """Alignment and distance over guidance, and one against the other (MI-TUNE, Fig. 2)."""
     figure, axes = _figure(11, 3.4, 3)
-    values = grid.set_index(["model", "measure", "scale"]).sort_index()
     for (model, name), colour in zip(labels.items(), _COLOURS, strict=False):
-        high, far = (values.loc[(model, measure)] for measure in (alignment, distance))
+        rows = grid[grid["model"] == model].sort_values("scale").set_index("scale")
+        high, far = (rows[rows["measure"] == measure] for measure in (alignment, distance))
         for axis, part in ((axes[0], high), (axes[1], far)):
             axis.plot(part.index, part["value"], "o-", ms=3, color=colour, label=name)
             axis.fill_between(part.index, part["low"], part["high"], color=colour, alpha=0.15, lw=0)
         axes[2].plot(far["value"], high["value"], "o-", ms=3, color=colour)
-        for scale in far.index:
-            spot = (far.loc[scale, "value"], high.loc[scale, "value"])
-            axes[2].annotate(f"{scale:g}", spot, (2, 2), textcoords="offset points", fontsize=6)
+        for scale, x, y in zip(far.index, far["value"], high["value"], strict=True):
+            axes[2].annotate(f"{scale:g}", (x, y), (2, 2), textcoords="offset points", fontsize=6)
     less = f"{distance} (less is better)"
     for axis, x, y in zip(
         axes, ("guidance", "guidance", less), (alignment, distance, alignment), strict=True

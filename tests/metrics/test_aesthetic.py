@@ -71,9 +71,9 @@ def test_batches_and_order_do_not_matter(
 
 
 def test_numbers_depend_on_both_files(clip_folder: Path, head: Path) -> None:
-    assert Aesthetic(path=clip_folder, head=head).files == (clip_folder, head)
+    assert Aesthetic(path=clip_folder, head=head).files == {"path": clip_folder, "head": head}
     hub = Aesthetic(path=Path("openai/clip-vit-large-patch14"), revision="32bd642", head=head)
-    assert hub.files == (head,)
+    assert hub.files == {"head": head}
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "foreign", "other width"])

@@ -10,7 +10,10 @@ from mitune.metrics.clip_score import ClipScore
 from mitune.metrics.hps import HpsScore
 from mitune.metrics.image_reward import ImageReward
 from mitune.metrics.judge import JudgeScore
+from mitune.metrics.numeracy import Numeracy
 from mitune.metrics.pick_score import PickScore
+from mitune.metrics.spatial_2d import Spatial2D
+from mitune.metrics.spatial_3d import Spatial3D
 
 __all__ = [
     "Aesthetic",
@@ -20,11 +23,22 @@ __all__ = [
     "JudgeScore",
     "MetricConfig",
     "MetricError",
+    "Numeracy",
     "PickScore",
     "Scorer",
+    "Spatial2D",
+    "Spatial3D",
 ]
 
 MetricConfig: TypeAlias = Annotated[
-    JudgeScore | ClipScore | HpsScore | PickScore | ImageReward | Aesthetic,
+    JudgeScore
+    | ClipScore
+    | HpsScore
+    | PickScore
+    | ImageReward
+    | Aesthetic
+    | Spatial2D
+    | Spatial3D
+    | Numeracy,
     Field(discriminator="kind"),
 ]

@@ -57,9 +57,9 @@ class Aesthetic(Network):
         return score
 
     @property
-    def files(self) -> tuple[Path, ...]:
+    def files(self) -> dict[str, Path]:
         """The head is always a local file."""
-        return (*super().files, self.head)
+        return {**super().files, "head": self.head}
 
     def _rating(self) -> Affine:
         state = tensors(self.head)

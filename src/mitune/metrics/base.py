@@ -27,8 +27,8 @@ class MetricError(UserError):
     """A metric cannot be computed as asked; the message names the file and the fix."""
 
 
-class Weights(BaseModel):
-    """Weights of a metric: a file or folder here, or a hub id with its revision.
+class Metric(BaseModel):
+    """What a number depends on; a metric of several networks has one field for each.
 
     `scale` says what the numbers are and `preprocessing` what is done to a picture first: two
     results with different provenance are not to be compared.
@@ -39,18 +39,17 @@ class Weights(BaseModel):
     scale: ClassVar[str]
     preprocessing: ClassVar[str]
 
-    path: Path
-    revision: str | None = None
-
     @property
-    def from_hub(self) -> bool:
-        """Whether `path` is a hub id."""
-        return self.revision is not None and not self.path.exists()
+    def files(self) -> dict[str, Path]:
+        """Local files and folders whose contents the numbers depend on, by field.
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Local files and folders whose contents the numbers depend on."""
-        return () if self.from_hub else (self.path,)
+        `path`, or of a part `detector.path`.
+        """
+        return {
+            f"{name}.{field}": path
+            for name, part in self._parts.items()
+            for field, path in part.files.items()
+        }
 
     @property
     def published(self) -> str | None:
@@ -71,9 +70,39 @@ class Weights(BaseModel):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Everything that the numbers depend on, as text."""
-        settings = {name: str(value) for name, value in self.model_dump(mode="json").items()}
-        return {**settings, "scale": self.scale, "preprocessing": self.preprocessing}
+        """Everything that the numbers depend on, as text; of a part as `detector.path`."""
+        settings = {
+            name: str(value)
+            for name, value in self.model_dump(mode="json").items()
+            if name not in self._parts
+        }
+        nested = {
+            f"{name}.{field}": value
+            for name, part in self._parts.items()
+            for field, value in part.provenance.items()
+        }
+        return {**settings, **nested, "scale": self.scale, "preprocessing": self.preprocessing}
+
+    @property
+    def _parts(self) -> dict[str, Metric]:
+        return {name: value for name, value in self if isinstance(value, Metric)}
+
+
+class Weights(Metric):
+    """Weights of a metric or of a part of one: a file or folder here, or a hub id with revision."""
+
+    path: Path
+    revision: str | None = None
+
+    @property
+    def from_hub(self) -> bool:
+        """Whether `path` is a hub id."""
+        return self.revision is not None and not self.path.exists()
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Its path, unless that is a hub id."""
+        return {} if self.from_hub else {"path": self.path}
 
 
 class Network(Weights):

@@ -48,6 +48,11 @@ class HpsScore(Network):
     tokenizer: Path = Path("openai/clip-vit-large-patch14")
     tokenizer_revision: str | None = "32bd64288804d66eefd0ccbe215aa642df71cc41"
 
+    @property
+    def published(self) -> str:
+        """Its name in `mitune.paper_tables`."""
+        return f"hps_{self.version}"
+
     def load(self, device: torch.device) -> Scorer:
         """Read the model.
 

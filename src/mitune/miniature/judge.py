@@ -91,7 +91,7 @@ def judge_things(
     best: tuple[Claim, ...] = ()
     best_rank = (-1.0, -1.0)
     for chosen in itertools.permutations(pool, len(description.phrases)):
-        matches = [_match(t, p) for t, p in zip(chosen, description.phrases, strict=True)]
+        matches = [match(t, p) for t, p in zip(chosen, description.phrases, strict=True)]
         if math.prod(matches) < best_rank[0] and math.prod(matches) < 1e-3:
             continue
         claims = [
@@ -107,7 +107,7 @@ def judge_things(
     return Judgement(best)
 
 
-def _match(thing: Detection, phrase: NounPhrase) -> float:
+def match(thing: Detection, phrase: NounPhrase) -> float:
     """Probability that a thing is there and has every claimed attribute."""
     value = float(thing.confidence > 0)  # what was found is there: the detector has a threshold
     if phrase.shape:
@@ -126,7 +126,7 @@ def _count(things: Sequence[Detection], phrase: NounPhrase) -> Claim:
     """Exactly `count` things match: the n-th is there, the (n+1)-th is not."""
     count = phrase.count or 1
     kind = replace(phrase, count=None)
-    matches = sorted((_match(t, kind) for t in things), reverse=True) + [0.0] * (count + 1)
+    matches = sorted((match(t, kind) for t in things), reverse=True) + [0.0] * (count + 1)
     return Claim(phrase_text(phrase), math.prod(matches[:count]) * (1 - matches[count]))
 
 

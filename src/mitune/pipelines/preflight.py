@@ -13,7 +13,7 @@ from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
 from mitune.errors import UserError
 from mitune.image_folder import read_folder
-from mitune.metrics.base import Weights
+from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.evaluate.metrics import Metrics
@@ -85,7 +85,7 @@ def check_model(model: ModelRef | None) -> None:
 def check_metrics(metrics: Metrics) -> None:
     """Weights that metrics read from local files must be there and whole."""
     for name, config in metrics.scorers.items():
-        _check_local(f"metrics.scorers.{name}.path", config)
+        _check_files(f"metrics.scorers.{name}", config)
 
 
 def check_quality(settings: QualitySettings) -> None:
@@ -97,7 +97,7 @@ def check_quality(settings: QualitySettings) -> None:
         Naming the field.
     """
     for name, measure in settings.measures.items():
-        _check_local(f"quality.measures.{name}.embedder.path", measure.embedder)
+        _check_files(f"quality.measures.{name}.embedder", measure.embedder)
     reference = settings.reference
     if isinstance(reference, PictureFolder) and not reference.path.is_dir():
         raise UserError(
@@ -106,18 +106,16 @@ def check_quality(settings: QualitySettings) -> None:
         )
 
 
-def _check_local(field: str, weights: Weights) -> None:
-    path = weights.path
-    if weights.from_hub:
-        return
-    if not path.exists():
-        raise UserError(
-            f"{field}: {path} not found; restore it with `git checkout -- data/06_models`, or "
-            "correct the path"
-        )
-    # Only safetensors tell that they are cut off without being read.
-    files = [path] if path.is_file() else path.iterdir()
-    check_weights(file for file in files if file.suffix == ".safetensors")
+def _check_files(where: str, metric: Metric) -> None:
+    for field, path in metric.files.items():
+        if not path.exists():
+            raise UserError(
+                f"{where}.{field}: {path} not found; restore it with `git checkout -- "
+                "data/06_models`, or correct the path"
+            )
+        # Only safetensors tell that they are cut off without being read.
+        files = [path] if path.is_file() else path.iterdir()
+        check_weights(file for file in files if file.suffix == ".safetensors")
 
 
 def check_images(folder: Path, metrics: Metrics) -> None:

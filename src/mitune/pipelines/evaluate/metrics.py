@@ -30,4 +30,4 @@ class Metrics(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights that the metrics read: their contents count like parameters."""
-        return tuple(file for config in self.scorers.values() for file in config.files)
+        return tuple(file for config in self.scorers.values() for file in config.files.values())

@@ -15,7 +15,7 @@ from mitune.metrics.features import Features, Moments
 from mitune.metrics.win_rate import win_rate
 from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
-from mitune.pipelines.report.nodes import label
+from mitune.pipelines.report.label import label
 
 CONTROL = "reference again"
 _ByEmbedder: TypeAlias = Mapping[str, Features | Moments]

@@ -34,7 +34,7 @@ class QualitySettings(BaseModel):
     @property
     def files(self) -> tuple[Path, ...]:
         """Weights and pictures that are read: their contents count like parameters."""
-        weights = tuple(c.path for c in self.embedders.values() if not c.from_hub)
+        weights = tuple(file for c in self.embedders.values() for file in c.files.values())
         pictures = (self.reference.path,) if isinstance(self.reference, PictureFolder) else ()
         return weights + pictures
 

@@ -22,7 +22,7 @@ _IDENTITY = ["digest", "prompt"]
 
 def provenance_of(config: MetricConfig) -> dict[str, Any]:
     """What a metric's numbers depend on; `contents` names what is in its local files."""
-    contents = {str(path): content_digest(path) for path in config.files}
+    contents = {str(path): content_digest(path) for path in config.files.values()}
     return {**config.provenance, "contents": contents}
 
 
