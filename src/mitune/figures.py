@@ -101,10 +101,10 @@ def by_rank(measurements: pd.DataFrame, estimates: Sequence[str], metrics: Seque
     axes[1].set_xlabel(f"{_LABELS.get(best, best)} minus its mean over the prompt (nats)")
     axes[1].set_ylabel("candidates")
     axes[1].legend(frameon=False)
-    chosen = representatives(measurements, best).set_index("representative")
+    chosen = representatives(measurements, best)
     for axis, name in zip(axes[2:], metrics, strict=True):
         for colour, place in zip(_COLOURS, ("first", "middle", "last"), strict=False):
-            values = chosen.loc[place, name].dropna()
+            values = chosen[name][chosen["representative"] == place].dropna()
             axis.ecdf(values, color=colour, label=f"{place} by {_LABELS.get(best, best)}")
         axis.set_xlabel(name)
         axis.set_ylabel("share of prompts at or below")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
+from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
 from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
@@ -33,6 +34,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
         "score": score(),
+        "guidance_grid": guidance_grid(("base", *_rounds(DEFAULT_ROUNDS))),
         "quality": quality(_models(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(_models(r)) for r in range(1, MAX_ROUNDS + 1)},
     }
@@ -48,4 +50,8 @@ def _mitune(rounds: int) -> Pipeline:
 
 
 def _models(rounds: int) -> tuple[str, ...]:
-    return ("base", *CONTROLS, *(f"round_{r}" for r in range(1, rounds + 1)))
+    return ("base", *CONTROLS, *_rounds(rounds))
+
+
+def _rounds(last: int) -> tuple[str, ...]:
+    return tuple(f"round_{r}" for r in range(1, last + 1))

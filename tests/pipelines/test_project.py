@@ -26,12 +26,14 @@ def test_every_stage_and_composite_is_registered(project) -> None:
     assert set(project) >= {
         "__default__", "mitune", "mitune_r1", "mitune_r2", "mitune_r3", "prompts", "generate",
         "rank", "compose", "finetune", "evaluate", "report", "controls", "agreement", "pretrain",
-        "score", "quality",
+        "score", "quality", "guidance_grid",
     }  # fmt: skip
     assert project["__default__"] == project["mitune"] == project["mitune_r2"]
 
 
-@pytest.mark.parametrize("name", ["mitune_r3", "agreement", "pretrain", "score", "quality_r3"])
+@pytest.mark.parametrize(
+    "name", ["mitune_r3", "agreement", "pretrain", "score", "quality_r3", "guidance_grid"]
+)
 def test_every_dataset_is_kept(project, catalog, name: str) -> None:
     """An unmatched name would silently stay in memory."""
     for dataset in project[name].datasets():

@@ -1,0 +1,1 @@
+"""Alignment against quality over guidance and rounds."""

@@ -1,0 +1,80 @@
+"""A cell of the grid: a model at a guidance scale, its scores and what its images look like."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mitune.backbones import AdapterRef, ModelRef
+from mitune.candidates import Generation, Source, shard_keys
+from mitune.guidance import ClassifierFree
+from mitune.lineage.content import content_digest
+from mitune.metrics.features import Features
+from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.quality.parameters import QualitySettings
+
+_FEATURES = "features of "
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Seeds are shared by all cells, so that they can be compared prompt by prompt."""
+
+    model: str
+    scale: float
+    source: Source
+    generation: Generation
+
+    @property
+    def shard(self) -> str:
+        """Its name."""
+        return f"{self.model}__{self.scale:g}"
+
+    def key(self, prompts: pd.DataFrame, metrics: Metrics, quality: QualitySettings) -> str:
+        """Names all that its numbers depend on."""
+        images = shard_keys(self.source, self.generation, prompts)
+        weights = [content_digest(path) for path in (*metrics.files, *quality.files)]
+        facts = [images, self.generation.images_per_prompt, weights]
+        facts += [settings.model_dump(mode="json") for settings in (metrics, quality)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def cells_of(
+    model: ModelRef,
+    adapters: dict[str, AdapterRef],
+    generation: Generation,
+    scales: tuple[float, ...],
+    images_per_prompt: int,
+) -> list[Cell]:
+    """All of them, a model at a time."""
+    return [
+        Cell(
+            name,
+            scale,
+            Source(model, adapter, "guidance_grid"),
+            generation.model_copy(
+                update={
+                    "guidance": ClassifierFree(scale=scale),
+                    "images_per_prompt": images_per_prompt,
+                }
+            ),
+        )
+        for name, adapter in adapters.items()
+        for scale in scales
+    ]
+
+
+def with_features(table: pd.DataFrame, found: dict[str, np.ndarray]) -> pd.DataFrame:
+    """A table of scores with the vectors (N, D) of each embedder, as bytes."""
+    columns = {_FEATURES + name: [v.tobytes() for v in rows] for name, rows in found.items()}
+    return table.assign(**columns)
+
+
+def features_in(table: pd.DataFrame, embedder: str, provenance: dict[str, str]) -> Features:
+    """Vectors of one embedder; a prompt is a unit."""
+    rows = [np.frombuffer(row, np.float64) for row in table[_FEATURES + embedder]]
+    return Features(np.stack(rows), np.array(table["prompt_id"], dtype=np.str_), provenance)
