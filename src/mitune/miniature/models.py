@@ -152,7 +152,12 @@ def build_vqa(tokenizer: BertTokenizer) -> BlipForQuestionAnswering:
         "initializer_range": deviation,
     }
     config = BlipConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
-    return BlipForQuestionAnswering(config)
+    blip = BlipForQuestionAnswering(config)
+    for layer in blip.text_encoder.encoder.layer:
+        # A word looks at patches that are like it from the first step on.
+        attention = layer.crossattention.self
+        attention.key.load_state_dict(attention.query.state_dict())
+    return blip
 
 
 def build_word_tokenizer() -> BertTokenizer:

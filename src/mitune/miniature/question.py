@@ -5,6 +5,7 @@ The truth comes from the scene itself, never from the judge.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +32,7 @@ _VALUES = {
 }
 _UNSURE = (9.9, 11.9)  # radii in pixels that are neither small nor big
 _ONES = 0.3  # share kept of questions after a single thing: most things are single
-_HOPELESS = 0.2  # share kept of questions that no phrase of the kind could make true
+_HOPELESS = 0.03  # share kept of questions that no phrase of the kind could make true
 _ATTEMPTS = 20
 
 
@@ -44,10 +45,13 @@ class Question:
     kind: str
 
 
-def ask(scene: Scene, rng: np.random.Generator) -> Question:
-    """A random question about a scene with at least one thing; yes and no are equally likely."""
+def ask(scene: Scene, rng: np.random.Generator, kinds: Sequence[str] = KINDS) -> Question:
+    """A random question about a scene with at least one thing; yes and no are equally likely.
+
+    `kinds` must have one besides `texture`, which is asked mostly where there is one.
+    """
     while True:
-        kind = KINDS[int(rng.integers(len(KINDS)))]
+        kind = kinds[int(rng.integers(len(kinds)))]
         truth = bool(rng.integers(2))
         phrase = _phrase(scene, kind, truth, rng)
         if phrase is not None:

@@ -29,12 +29,13 @@ from mitune.miniature.pretrain import (
     step_rng,
     torch_rng,
 )
-from mitune.miniature.question import Question, ask
+from mitune.miniature.question import KINDS, Question, ask
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import CANVAS, COLOURS, SHAPES, TEXTURES, Scene
 from mitune.training import Loss, Optimisation, TrainingStep
 
 _QUESTIONS = 8  # of each picture, which is encoded once
+_LESSON = 60  # steps before the next kind of question is asked too
 _CONTACTS = 0.3
 _SHOWN = (SHAPES, tuple(COLOURS), TEXTURES)  # what a patch can show, besides nothing
 
@@ -80,7 +81,8 @@ def _answer_loss(
     def loss(step: int, rows: Tensor) -> Tensor:
         rng = step_rng(recipe, "vqa", step)
         scenes = [_scene(rng) for _ in range(settings.batch_size)]
-        asked = [[ask(scene, rng) for _ in range(_QUESTIONS)] for scene in scenes]
+        kinds = KINDS[: 1 + step // _LESSON]
+        asked = [[ask(scene, rng, kinds) for _ in range(_QUESTIONS)] for scene in scenes]
         noise = torch.randn((len(scenes), 3, CANVAS, CANVAS), generator=torch_rng(rng))[rows]
         strength = 0.1 * float(rng.random())
         chosen = [scenes[i] for i in rows.tolist()]
