@@ -46,7 +46,8 @@ def save_network(folder: Path) -> None:
         "encoder_hidden_size": 192,
         "vocab_size": len(words),
         "bos_token_id": words["[DEC]"],
-        "pad_token_id": 0,
+        "pad_token_id": words["[PAD]"],
+        "sep_token_id": words["[SEP]"],
     }
     vision = {**shape, "num_hidden_layers": 12, "image_size": SIZE, "patch_size": 8}
     vision["initializer_range"] = 0.02

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -141,5 +142,5 @@ def _changed(phrase: NounPhrase, scene: Scene, rng: np.random.Generator) -> Noun
     if rng.random() < 0.5:
         seen = {str(getattr(t, name)) for t in scene.things} & set(values)
         values = tuple(sorted(seen)) or values
-    changed: NounPhrase = replace(phrase, **{name: str(rng.choice(values))})
-    return changed
+    claim: dict[str, Any] = {name: str(rng.choice(values))}
+    return replace(phrase, **claim)
