@@ -8,7 +8,6 @@ ways answer the same.
 
 from __future__ import annotations
 
-import math
 import statistics
 import tempfile
 import time
@@ -23,7 +22,7 @@ from mitune.metrics import BlipVqa
 from mitune.metrics.chunks import noun_chunks
 from mitune.metrics.questions import questions
 
-PICTURES, REPEATS, SIZE = 8, 5, 128
+PICTURES, REPEATS, SIZE = 4, 5, 128
 PROMPTS = {
     2: "a red bench and a green car",
     4: "a red bench, a green car, a big cat and a small dog",
@@ -80,7 +79,7 @@ def main() -> None:
             return np.prod([scorer(images, [q] * PICTURES) for q in asked], axis=0)
 
         assert len(asked) == count
-        assert all(map(math.isclose, once(), each()))
+        np.testing.assert_allclose(once(), each(), rtol=1e-4)
         pairs = [(seconds(each), seconds(once)) for _ in range(REPEATS)]
         ratios = [slow / fast for slow, fast in pairs]
         rate = PICTURES / statistics.median(fast for _, fast in pairs)
