@@ -62,14 +62,12 @@ def ship(
     shipped: Path,
     judge_log: pd.DataFrame,
     flow_log: pd.DataFrame,
-    vqa_log: pd.DataFrame,
 ) -> dict[str, Any]:
     """Copy the weights to where the product reads them; measure them; write the model card."""
     for name, source in (
         ("miniature-sd", folder / "pipeline"),
         ("miniature-sd3", folder / "flow_pipeline"),
         ("miniature-clip", folder / "clip"),
-        ("miniature-vqa", folder / "vqa"),
     ):
         shutil.copytree(source, shipped / name, dirs_exist_ok=True)
     (shipped / "miniature-judge").mkdir(exist_ok=True)

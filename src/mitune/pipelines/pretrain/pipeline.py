@@ -27,9 +27,7 @@ def create_pipeline() -> Pipeline:
             Node(train_denoiser, [*_COMMON, vae], denoiser, name="train_denoiser"),
             Node(train_flow, [*_COMMON, clip, denoiser], flow, name="train_flow"),
             Node(train_vqa, [*_COMMON, vae], vqa, name="train_vqa"),
-            Node(
-                ship, [*_COMMON, "shipped_models", judge, flow, vqa], "pretrain_card", name="ship"
-            ),
+            Node(ship, [*_COMMON, "shipped_models", judge, flow], "pretrain_card", name="ship"),
         ],
         tags="pretrain",
     )
