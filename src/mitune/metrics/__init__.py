@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mitune.metrics.aesthetic import Aesthetic
 from mitune.metrics.base import MetricError, Scorer
+from mitune.metrics.blip_vqa import BlipVqa
 from mitune.metrics.clip_score import ClipScore
 from mitune.metrics.hps import HpsScore
 from mitune.metrics.image_reward import ImageReward
@@ -17,6 +18,7 @@ from mitune.metrics.spatial_3d import Spatial3D
 
 __all__ = [
     "Aesthetic",
+    "BlipVqa",
     "ClipScore",
     "HpsScore",
     "ImageReward",
@@ -33,6 +35,7 @@ __all__ = [
 MetricConfig: TypeAlias = Annotated[
     JudgeScore
     | ClipScore
+    | BlipVqa
     | HpsScore
     | PickScore
     | ImageReward

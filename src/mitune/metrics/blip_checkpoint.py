@@ -1,0 +1,36 @@
+"""The original checkpoint of BLIP-VQA (480 pixels) as a transformers model.
+
+The converted weights on the hub are for 384 pixels: their position table was interpolated when
+they were converted, so only the original gives the published numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from transformers import BlipConfig, BlipForQuestionAnswering
+
+from mitune.metrics.blip_names import blip_name
+
+
+def official_config() -> BlipConfig:
+    """ViT-B/16 at 480 pixels with BERT-base twice; the norms of the ViT as in the original."""
+    vision = {"image_size": 480, "layer_norm_eps": 1e-6}
+    return BlipConfig(text_config={"encoder_hidden_size": 768}, vision_config=vision)
+
+
+def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights under transformers' names."""
+    kept = {name: t for name, t in state.items() if not name.endswith("position_ids")}
+    return {blip_name(name): tensor for name, tensor in kept.items()}
+
+
+def load_original(path: Path, config: BlipConfig | None = None) -> BlipForQuestionAnswering:
+    """Read `model_base_vqa_capfilt_large.pth`. Raises whatever torch does if it is not one."""
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["model"]
+    model = BlipForQuestionAnswering(config or official_config())
+    model.load_state_dict(renamed(state))
+    return model

@@ -1,0 +1,184 @@
+"""BLIP-VQA: is everything there that the prompt names? (T2I-CompBench, Huang et al. 2023, 4.2)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import PositiveInt
+from transformers import BertTokenizer, BlipForQuestionAnswering
+
+from mitune.metrics.base import MetricError, Network, batches
+from mitune.metrics.blip_checkpoint import load_original
+from mitune.metrics.blip_model import answer_logits, image_states
+from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
+from mitune.metrics.questions import ChunkerName, chunker_version, open_chunker, questions
+
+_LONGEST = 35  # tokens of a question
+_DECIMALS = 4
+
+
+class BlipVqa(Network):
+    """Product over the prompt's noun phrases of P(yes) / (P(yes) + P(no)).
+
+    `path` is a folder or hub id of transformers' `BlipForQuestionAnswering`
+    (`Salesforce/blip-vqa-capfilt-large`), or the original `.pth` with BERT's `vocab.txt` beside
+    it. `image_size` is by default the network's own: 384 on the hub, 480 in the original; another
+    one interpolates the position table. The three give different numbers.
+
+    Departures from the official code: probabilities are not rounded unless `official_rounding`
+    (each and their product to four decimals); `chunker` `built_in` is no spaCy; resizing is PIL's
+    (as there); the question starts with [ENC] as there, which transformers leaves to the caller.
+    Relations and verbs are not asked about. A prompt without noun phrases scores 1.
+    """
+
+    scale: ClassVar[str] = "probability, 0 to 1"
+    preprocessing: ClassVar[str] = "stretched to a square, bicubic (PIL)"
+
+    kind: Literal["blip_vqa"] = "blip_vqa"
+    chunker: ChunkerName = "built_in"
+    official_rounding: bool = False
+    image_size: PositiveInt | None = None
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """With the version of the chunker, and what an image size means."""
+        size = f"{self.image_size}, positions interpolated unless it is the network's own"
+        return {
+            **super().provenance,
+            "chunker": chunker_version(self.chunker),
+            "image_size": size if self.image_size else "the network's own",
+        }
+
+    @property
+    def published(self) -> str | None:
+        """Published figures are of the original checkpoint at its own size, and spaCy's phrases."""
+        original = self.path.suffix == ".pth" and self.image_size in (None, 480)
+        return "blip_vqa" if original and self.chunker == "spacy" else None
+
+    def load(self, device: torch.device) -> BlipVqaScorer:
+        """Read the model.
+
+        Raises
+        ------
+        MetricError
+            If weights are missing or truncated, the tokenizer is not BLIP's, `image_size` does
+            not divide into patches, or spaCy is asked for and not installed.
+        """
+        return BlipVqaScorer(self, device)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The questions about one prompt and how probable each `yes` is; both in order."""
+
+    questions: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    def score(self, official_rounding: bool = False) -> float:
+        """Product of the probabilities; what was not asked counts 1."""
+        if not official_rounding:
+            return math.prod(self.probabilities)
+        return round(math.prod(round(p, _DECIMALS) for p in self.probabilities), _DECIMALS)
+
+
+class BlipVqaScorer:
+    """A `Scorer` that can also say what it asked and what was answered."""
+
+    def __init__(self, settings: BlipVqa, device: torch.device) -> None:
+        self._settings = settings
+        self._chunker = open_chunker(settings.chunker)
+        with settings.reading("the BLIP model"):
+            model, self._tokenizer = _read(settings)
+        self._model = model.to(settings.torch_dtype).eval().to(device)
+        self._yes, self._no, self._mark = _marks(settings, model, self._tokenizer)
+        vision, text = model.config.vision_config, model.config.text_config
+        size = settings.image_size or vision.image_size
+        if size % vision.patch_size:
+            raise MetricError(f"image_size: {size} is no multiple of {vision.patch_size} pixels")
+        self._pixels = Pixels(size, "stretch", settings.mean, settings.std)
+        self._longest = min(_LONGEST, text.max_position_embeddings)
+
+    def __call__(self, images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
+        """(N,) products over the questions."""
+        rounding = self._settings.official_rounding
+        return np.array([found.score(rounding) for found in self.answers(images, prompts)])
+
+    def answers(self, images: NDArray[np.uint8], prompts: Sequence[str]) -> list[Answers]:
+        """What is asked of each picture and how probable `yes` is; a picture is encoded once."""
+        asked = {prompt: questions(prompt, self._chunker) for prompt in dict.fromkeys(prompts)}
+        found = []
+        for part in batches(len(images), self._settings.batch_size):
+            texts = [asked[prompt] for prompt in prompts[part]]
+            for own, probabilities in zip(texts, self._ask(images[part], texts), strict=True):
+                found.append(Answers(tuple(own), tuple(probabilities)))
+        return found
+
+    @torch.inference_mode()
+    def _ask(self, images: NDArray[np.uint8], texts: list[list[str]]) -> list[list[float]]:
+        """P(yes) of the questions of each picture."""
+        pixels = self._pixels(images).to(self._model.device, self._model.dtype)
+        states = image_states(self._model, pixels)
+        probabilities = [[0.0] * len(own) for own in texts]
+        for length, members in self._by_length(texts).items():
+            for part in batches(len(members), self._settings.batch_size):
+                chosen = members[part]
+                ids = torch.tensor([tokens for *_, tokens in chosen]).view(-1, length)
+                owners = torch.tensor([owner for owner, *_ in chosen])
+                logits = answer_logits(
+                    self._model, states[owners.to(states.device)], ids.to(states.device)
+                ).double()
+                yes = torch.sigmoid(logits[:, self._yes] - logits[:, self._no]).tolist()
+                for (owner, slot, _), probability in zip(chosen, yes, strict=True):
+                    probabilities[owner][slot] = probability
+        return probabilities
+
+    def _by_length(self, texts: list[list[str]]) -> dict[int, list[tuple[int, int, list[int]]]]:
+        """(picture, slot, token ids) of every question by its number of tokens."""
+        found = defaultdict(list)
+        for owner, own in enumerate(texts):
+            for slot, text in enumerate(own):
+                ids = self._tokenizer(text, truncation=True, max_length=self._longest).input_ids
+                found[len(ids)].append((owner, slot, [self._mark, *ids[1:]]))
+        return found
+
+
+def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
+    path, revision = settings.path, settings.revision
+    if path.suffix == ".pth":
+        return load_original(path), BertTokenizer.from_pretrained(path.parent)
+    model = BlipForQuestionAnswering.from_pretrained(path, revision=revision)
+    return model, BertTokenizer.from_pretrained(path, revision=revision)
+
+
+def _marks(
+    settings: BlipVqa, model: BlipForQuestionAnswering, tokenizer: BertTokenizer
+) -> tuple[int, int, int]:
+    """Ids of `yes`, `no` and [ENC].
+
+    BLIP's vocabulary is BERT's with [DEC] and [ENC] after it (30522 and 30523); the tokenizers on
+    the hub are BERT's own and lack both.
+    """
+    vocabulary = tokenizer.get_vocab()
+    missing = [word for word in ("yes", "no") if word not in vocabulary]
+    if missing:
+        raise MetricError(
+            f"{settings.path}: the tokenizer has no word {missing[0]!r}; it needs the vocab.txt of "
+            "bert-base-uncased"
+        )
+    text = model.config.text_config
+    mark = vocabulary.get("[ENC]", text.bos_token_id + 1)
+    if max(mark, text.bos_token_id, *vocabulary.values()) >= text.vocab_size:
+        raise MetricError(
+            f"{settings.path}: the tokenizer has more words than the network ({text.vocab_size}); "
+            "it needs the vocab.txt of bert-base-uncased"
+        )
+    return vocabulary["yes"], vocabulary["no"], mark
