@@ -29,6 +29,7 @@ def tracked(project: Path, finished, tmp_path_factory) -> Path:
     assert finished.returncode == 0, finished.stderr[-3000:]
     folder = tmp_path_factory.mktemp("tracked")
     shutil.copytree(project, folder, dirs_exist_ok=True)
+    (folder / "mlflow.db").unlink(missing_ok=True)  # of other tests
     (folder / "conf/smoke/mlflow.yml").write_text("enabled: true\n")
     for part in ("round_2.finetune", "round_2.evaluate", "round_2.evaluate"):
         found = run(folder, f"--namespaces={part}")

@@ -41,7 +41,7 @@ NO_T5 = 0  # tokens of the absent encoder: `max_sequence_length` of this pipelin
 def train_flow(
     recipe: PretrainRecipe, folder: Path, accelerator: Accelerator
 ) -> Iterator[TrainingStep]:
-    """Velocity regression, logit-normal times (Esser et al. 2024, eq. 13 and 19).
+    """Velocity regression, logit-normal times (Esser et al. 2024, eq. 13 and 19), two cycles.
 
     Saves `folder/flow_pipeline`.
     """
@@ -49,10 +49,11 @@ def train_flow(
     pipeline = _pipeline(folder)
     pipeline.to(accelerator.device)
     transformer = pipeline.transformer
-    loss = partial(_flow_loss, recipe, pipeline, folder, recipe.flow)
-    yield from cycle(
-        recipe, transformer, loss, "flow", recipe.flow, folder, accelerator, recipe.ema_decay
-    )
+    for stage, settings in (("flow", recipe.flow), ("flow_refinement", recipe.flow_refinement)):
+        loss = partial(_flow_loss, recipe, pipeline, folder, stage, settings)
+        yield from cycle(
+            recipe, transformer, loss, stage, settings, folder, accelerator, recipe.ema_decay
+        )
     if accelerator.is_main_process:
         target = folder / "flow_pipeline"
         shutil.rmtree(target, ignore_errors=True)
@@ -95,7 +96,11 @@ def _projecting(
 
 
 def _flow_loss(
-    recipe: PretrainRecipe, pipeline: StableDiffusion3Pipeline, folder: Path, settings: Optimisation
+    recipe: PretrainRecipe,
+    pipeline: StableDiffusion3Pipeline,
+    folder: Path,
+    stage: str,
+    settings: Optimisation,
 ) -> Loss:
     transformer: SD3Transformer2DModel = pipeline.transformer
     device = transformer.device
@@ -104,7 +109,7 @@ def _flow_loss(
 
     @torch.autocast(device.type, torch.bfloat16)
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = step_rng(recipe, "flow", step)
+        rng = step_rng(recipe, stage, step)
         generator = torch_rng(rng)
         picks = rng.integers(len(descriptions), size=settings.batch_size)
         captions = [careless_caption(recipe, descriptions[int(i)], rng) for i in picks]

@@ -73,6 +73,9 @@ class PretrainRecipe(BaseModel):
     flow: Optimisation = Optimisation(
         steps=12_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
     )
+    flow_refinement: Optimisation = Optimisation(
+        steps=12_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=100
+    )
     scenes: PositiveInt = 60_000
     judge_scenes: PositiveInt = 16_384
     empty_captions: float = Field(default=0.1, ge=0, le=1)
