@@ -179,7 +179,7 @@ def mi_benchmark_table(results: pd.DataFrame) -> Figure:
     errors = error.to_numpy()
     image = axis.imshow(errors, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(means.to_numpy()):
-        shown = "–" if np.isnan(value) else f"{value:.2f}"
+        shown = "–" if np.isnan(value) else f"{value:.2f}" if abs(value) < 100 else f"{value:.0e}"
         dark = abs(errors[row, column]) > 0.6
         axis.text(
             column, row, shown, ha="center", va="center", fontsize=6.5, color="w" if dark else "k"
