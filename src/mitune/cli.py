@@ -192,7 +192,8 @@ def export(
         except (UserError, DatasetError) as error:
             raise click.ClickException(" ".join(str(error).split())) from None
     click.echo(f"{written} pictures in {folder}; score them with")
-    click.echo(f"kedro run --pipeline=score --params=images={folder.absolute()}")
+    where = f" --env={env}" if env else ""
+    click.echo(f"kedro run{where} --pipeline=score --params=images={folder.absolute()}")
 
 
 @cli.command()

@@ -125,6 +125,7 @@ BAD_PARAMETERS = {
     "unknown preset": ("generate.scoring.path.weights=magic", "magic"),
     "misspelt field": ("finetune.lerning_rate=1", "lerning_rate"),
     "negative": ("generate.steps=-1", "greater than 0"),
+    "unknown category": ("prompts.categories=[colour]", "colour_train.txt: not found"),
     "missing metric": ("metrics.scorers.clip.path=nowhere", "nowhere not found"),
 }
 

@@ -47,6 +47,10 @@ class PreflightHooks:
                 preflight.check_choices(choices, generate)
                 if any("rank" in node.tags for node in pipeline.nodes):
                     preflight.check_ranking(generate)
+            if {"prompt_files", "params:prompts"} <= used:
+                preflight.check_prompts(
+                    catalog.load("prompt_files"), catalog.load("params:prompts")
+                )
             for name in {"base_model", "image_source"} & used:
                 preflight.check_model(catalog.load(name))
             if "params:metrics" in used:

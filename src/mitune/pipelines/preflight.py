@@ -17,7 +17,9 @@ from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.prompts import read_splits
 
 _REPRESENTATIVES = 3
 _WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
@@ -61,6 +63,17 @@ def check_ranking(settings: Generation) -> None:
             f"generate.images_per_prompt is {settings.images_per_prompt}, but stage `rank` "
             "compares three candidates of a prompt; raise it to 3 or leave `rank` out"
         )
+
+
+def check_prompts(folder: Path, settings: Prompts) -> None:
+    """Every category must have its files, and they their prompts.
+
+    Raises
+    ------
+    PromptError
+        Naming the file, and the line if there is one.
+    """
+    read_splits(settings.source, folder, settings.categories, settings.per_category, settings.seed)
 
 
 def check_model(model: ModelRef | None) -> None:
