@@ -100,7 +100,7 @@ def test_plain_diffusers_paints_the_same_picture(
     prompts = pd.DataFrame({"prompt_id": ["p"], "category": ["color"], "prompt": [PROMPT]})
     source = Source(model, reference, "evaluation")
     ((_, table),) = generate(fused, source, prompts, settings, 1)
-    ours = fused.decode(latents_of(table, table.attrs["latent_shape"]))
+    ours = fused.decode(latents_of(table))
 
     plain = DiffusionPipeline.from_pretrained(model.path, torch_dtype=torch.float32)
     plain.set_progress_bar_config(disable=True)

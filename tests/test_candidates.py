@@ -119,7 +119,7 @@ def test_scores_are_those_of_the_estimators_on_the_stored_latents(
     generator = torch.Generator().manual_seed(image_seed(SETTINGS.seed, "draws", prompt_id))
     (direct,) = information(
         shared_backbone.denoiser,
-        latents_of(table, table.attrs["latent_shape"]),
+        latents_of(table),
         condition.expand(3),
         shared_backbone.encode_prompts([""]),
         [SETTINGS.scoring.information],

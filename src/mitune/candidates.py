@@ -372,7 +372,8 @@ def _check_finite(table: pd.DataFrame, scores: Sequence[str], latents: np.ndarra
         )
 
 
-def latents_of(table: pd.DataFrame, shape: Sequence[int]) -> Tensor:
+def latents_of(table: pd.DataFrame) -> Tensor:
     """Latents of a candidates table, (N, C, h, w) float32."""
-    stacked = np.frombuffer(b"".join(table["latent"]), np.float16).reshape(len(table), *shape)
+    shape = (len(table), *table.attrs["latent_shape"])
+    stacked = np.frombuffer(b"".join(table["latent"]), np.float16).reshape(shape)
     return torch.from_numpy(stacked.astype(np.float32))

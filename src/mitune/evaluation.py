@@ -23,7 +23,7 @@ def measure(
 
     The table keeps prompt_id, category, prompt, image_index, seed and the estimates of MI.
     """
-    pictures = backbone.decode(latents_of(candidates, candidates.attrs["latent_shape"]))
+    pictures = backbone.decode(latents_of(candidates))
     table = scores_in(candidates)
     for name, scorer in scorers.items():
         table[name] = scorer(pictures, list(candidates["prompt"]))

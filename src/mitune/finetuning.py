@@ -82,7 +82,7 @@ def finetune(
 def _checked(selection: pd.DataFrame) -> tuple[Tensor, Tensor]:
     if selection.empty:
         raise UserError("the fine-tuning set is empty; check compose and the candidates' scores")
-    latents = latents_of(selection, selection.attrs["latent_shape"])
+    latents = latents_of(selection)
     finite = latents.flatten(1).isfinite().all(1)
     if not finite.all():
         row = selection.iloc[int((~finite).nonzero()[0])]

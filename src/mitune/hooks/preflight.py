@@ -51,7 +51,7 @@ class PreflightHooks:
                 preflight.check_prompts(
                     catalog.load("prompt_files"), catalog.load("params:prompts")
                 )
-            for name in {"base_model", "image_source"} & used:
+            for name in sorted({"base_model", "image_source"} & used):
                 preflight.check_model(catalog.load(name))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))

@@ -45,8 +45,7 @@ def export_images(
 
         def decoded() -> Iterator[tuple[pd.DataFrame, NDArray[np.uint8]]]:
             for shard in shards:
-                latents = latents_of(shard, shard.attrs["latent_shape"])
-                yield shard, backbone.decode(latents)
+                yield shard, backbone.decode(latents_of(shard))
 
         yield from write_folder(folder, decoded())
 

@@ -49,6 +49,8 @@ def paint_cells(models: tuple[str, ...]) -> Painter:
         cells = cells_of(model, given, evaluation.generation, grid.scales, size)
         keys = {cell.shard: cell.key(prompts, metrics, quality) for cell in cells}
         todo = [cell for cell in cells if not finished.count(cell.shard, keys[cell.shard])]
+        if not todo:
+            return
         device = resources.torch_device
         scorers = metrics.load(device)
         embedders = {name: config.load(device) for name, config in quality.embedders.items()}

@@ -56,5 +56,4 @@ def embed_test_images(
 
 def _decoded(backbone: Backbone, shards: Iterable[pd.DataFrame]) -> Iterator[Pictures]:
     for shard in shards:
-        latents = latents_of(shard, shard.attrs["latent_shape"])
-        yield backbone.decode(latents), np.array(shard["prompt_id"], dtype=np.str_)
+        yield backbone.decode(latents_of(shard)), np.array(shard["prompt_id"], dtype=np.str_)
