@@ -43,6 +43,62 @@ def test_it_is_adamw_on_the_mean() -> None:
     torch.testing.assert_close(found.weight, expected.weight)
 
 
+def _blocks() -> nn.ModuleDict:
+    """Matrices in numbered layers, and what comes after them."""
+    torch.manual_seed(0)
+    return nn.ModuleDict(
+        {"transformer_blocks": nn.ModuleList([nn.Linear(5, 5)]), "proj_out": nn.Linear(5, 2)}
+    )
+
+
+def _block_loss(network: nn.ModuleDict):
+    def loss(step: int, rows: Tensor) -> Tensor:
+        x = torch.randn(6, 5, generator=torch.Generator().manual_seed(step))[rows]
+        hidden = torch.tanh(network["transformer_blocks"][0](x))
+        return (network["proj_out"](hidden) - x[:, :2]).square().sum(1)
+
+    return loss
+
+
+WITH_MUON = SETTINGS.model_copy(update={"muon_learning_rate": 2e-2})
+
+
+def test_muon_takes_the_matrices_of_numbered_layers_and_adamw_the_rest() -> None:
+    found, expected = _blocks(), _blocks()
+    list(fit({"n": found}, _block_loss(found), WITH_MUON, Accelerator(cpu=True)))
+    matrix = expected["transformer_blocks"][0].weight
+    optimizers = (
+        torch.optim.Muon([matrix], lr=2e-2, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(
+            [p for p in expected.parameters() if p is not matrix], lr=1e-2, weight_decay=0.0
+        ),
+    )
+    loss = _block_loss(expected)
+    for step in range(12):
+        expected.zero_grad()
+        loss(step, torch.arange(6)).mean().backward()
+        nn.utils.clip_grad_norm_(expected.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+    for name, parameter in found.named_parameters():
+        torch.testing.assert_close(parameter, expected.get_parameter(name))
+
+
+def test_muon_resumes(tmp_path: Path) -> None:
+    expected, resumed, network = _blocks(), _blocks(), _blocks()
+    list(fit({"n": expected}, _block_loss(expected), WITH_MUON, Accelerator(cpu=True)))
+    checkpoint = Checkpoint(tmp_path / "state.pt", "key", every=0.0)
+    steps = fit({"n": network}, _block_loss(network), WITH_MUON, Accelerator(cpu=True), checkpoint)
+    for _ in range(5):
+        next(steps)
+    del steps
+    rest = fit({"n": resumed}, _block_loss(resumed), WITH_MUON, Accelerator(cpu=True), checkpoint)
+    assert next(rest).index == 5
+    list(rest)
+    for name, parameter in resumed.named_parameters():
+        assert torch.equal(parameter, expected.get_parameter(name))
+
+
 def test_micro_batches_change_nothing() -> None:
     small = _train(SETTINGS.model_copy(update={"micro_batch_size": 4}))
     torch.testing.assert_close(small.weight, _train().weight)

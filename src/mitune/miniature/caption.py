@@ -78,6 +78,13 @@ def write(description: Description, rng: np.random.Generator) -> str:
     return opening + body
 
 
+def words() -> list[str]:
+    """Every word that a caption can have, sorted."""
+    phrases = (*_OPENINGS, "there are ", *_JOINS, *_WORDS_OF, *_SINGULARS)
+    values = (*NUMBERS, *COLOURS, *TEXTURES, *SIZES)
+    return sorted({"a", "an", *values, *" ".join(phrases).split()})
+
+
 def phrase_text(phrase: NounPhrase) -> str:
     """`two red circles`, `a big striped square`."""
     words = [w for w in (phrase.size, phrase.texture, phrase.colour) if w]

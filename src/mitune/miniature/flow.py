@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from diffusers import (
     StableDiffusionPipeline,
 )
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from mitune.miniature import models
@@ -33,7 +35,7 @@ from mitune.miniature.pretrain import (
     torch_rng,
 )
 from mitune.timesteps import LogitNormal
-from mitune.training import Loss, Optimisation, TrainingStep
+from mitune.training import Loss, TrainingStep
 
 NO_T5 = 0  # tokens of the absent encoder: `max_sequence_length` of this pipeline
 
@@ -41,7 +43,7 @@ NO_T5 = 0  # tokens of the absent encoder: `max_sequence_length` of this pipelin
 def train_flow(
     recipe: PretrainRecipe, folder: Path, accelerator: Accelerator
 ) -> Iterator[TrainingStep]:
-    """Velocity regression, logit-normal times (Esser et al. 2024, eq. 13 and 19), two cycles.
+    """Velocity regression, logit-normal times (Esser et al. 2024, eq. 13 and 19).
 
     Saves `folder/flow_pipeline`.
     """
@@ -49,10 +51,12 @@ def train_flow(
     pipeline = _pipeline(folder)
     pipeline.to(accelerator.device)
     transformer = pipeline.transformer
-    for stage, settings in (("flow", recipe.flow), ("flow_refinement", recipe.flow_refinement)):
-        loss = partial(_flow_loss, recipe, pipeline, folder, stage, settings)
+    loss = partial(_flow_loss, recipe, pipeline, folder)
+    # On a CPU the backward pass of the fused attention takes half of a step at this size.
+    on_cpu = accelerator.device.type == "cpu"
+    with sdpa_kernel(SDPBackend.MATH) if on_cpu else nullcontext():
         yield from cycle(
-            recipe, transformer, loss, stage, settings, folder, accelerator, recipe.ema_decay
+            recipe, transformer, loss, "flow", recipe.flow, folder, accelerator, recipe.ema_decay
         )
     if accelerator.is_main_process:
         target = folder / "flow_pipeline"
@@ -99,23 +103,23 @@ def _flow_loss(
     recipe: PretrainRecipe,
     pipeline: StableDiffusion3Pipeline,
     folder: Path,
-    stage: str,
-    settings: Optimisation,
 ) -> Loss:
     transformer: SD3Transformer2DModel = pipeline.transformer
     device = transformer.device
+    velocity = torch.compile(transformer, dynamic=False) if recipe.compile_flow else transformer
     descriptions, latents = load_latents(recipe, folder)
     density = LogitNormal(shift=1.0)
 
     @torch.autocast(device.type, torch.bfloat16)
     def loss(step: int, rows: Tensor) -> Tensor:
-        rng = step_rng(recipe, stage, step)
+        rng = step_rng(recipe, "flow", step)
         generator = torch_rng(rng)
-        picks = rng.integers(len(descriptions), size=settings.batch_size)
+        size = recipe.flow.batch_size
+        picks = rng.integers(len(descriptions), size=size)
         captions = [careless_caption(recipe, descriptions[int(i)], rng) for i in picks]
         clean = latents[torch.from_numpy(picks)].float()
         noise = torch.randn(clean.shape, generator=generator)
-        times = density.draw(settings.batch_size, generator)
+        times = density.draw(size, generator)
         s = (times / 1000).view(-1, 1, 1, 1)
         noisy = ((1 - s) * clean + s * noise)[rows].to(device)
         with torch.no_grad():
@@ -127,7 +131,7 @@ def _flow_loss(
                 do_classifier_free_guidance=False,
                 max_sequence_length=NO_T5,
             )
-        predicted = transformer(
+        predicted = velocity(
             noisy,
             timestep=times[rows].to(device),
             encoder_hidden_states=context,

@@ -9,6 +9,9 @@ import numpy as np
 from diffusers import AutoencoderKL, SD3Transformer2DModel, UNet2DConditionModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import (
+    BertTokenizer,
+    BlipConfig,
+    BlipForQuestionAnswering,
     CLIPConfig,
     CLIPModel,
     CLIPTextConfig,
@@ -17,7 +20,7 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from mitune.miniature.caption import write
+from mitune.miniature.caption import words, write
 from mitune.miniature.scene import CANVAS, CATEGORIES, sample_description
 
 LATENT_CHANNELS = 8
@@ -25,6 +28,7 @@ LATENT_SIZE = CANVAS // 8
 MAX_TOKENS = 24
 TEXT_WIDTH = 128
 PROJECTION = 64
+PATCH = 8
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -110,13 +114,61 @@ def build_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
         "num_hidden_layers": 4,
         "num_attention_heads": 4,
         "image_size": CANVAS,
-        "patch_size": 8,
+        "patch_size": PATCH,
         "projection_dim": PROJECTION,
     }
     config = CLIPConfig(
         text_config=_text_settings(tokenizer), vision_config=vision, projection_dim=PROJECTION
     )
     return CLIPModel(config)
+
+
+def build_vqa(tokenizer: BertTokenizer) -> BlipForQuestionAnswering:
+    """Question answering over the world, 2.0 M parameters."""
+    width, deviation = 128, 0.08  # BLIP's own default deviation leaves the ViT all zeros
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": width,
+        "encoder_hidden_size": width,
+        "intermediate_size": 4 * width,
+        "projection_dim": PROJECTION,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "max_position_embeddings": MAX_TOKENS,
+        "initializer_range": deviation,
+        "bos_token_id": tokenizer.convert_tokens_to_ids("[DEC]"),
+        "pad_token_id": tokenizer.pad_token_id,
+        "sep_token_id": tokenizer.sep_token_id,
+        "eos_token_id": tokenizer.sep_token_id,
+    }
+    vision = {
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "projection_dim": PROJECTION,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "image_size": CANVAS,
+        "patch_size": PATCH,
+        "initializer_range": deviation,
+    }
+    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
+    blip = BlipForQuestionAnswering(config)
+    for layer in blip.text_encoder.encoder.layer:
+        # A word looks at patches that are like it from the first step on.
+        attention = layer.crossattention.self
+        attention.key.load_state_dict(attention.query.state_dict())
+    return blip
+
+
+def build_word_tokenizer() -> BertTokenizer:
+    """BERT's tokenizer over the world's words, with BLIP's two marks at the end as in BLIP."""
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    tokens = (*special, "?", "yes", "no", *words(), "[DEC]", "[ENC]")
+    return BertTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)},
+        model_max_length=MAX_TOKENS,
+        additional_special_tokens=["[DEC]", "[ENC]"],
+    )
 
 
 def build_tokenizer(folder: Path, captions: int = 4000) -> CLIPTokenizer:

@@ -19,7 +19,7 @@ from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNe
 from diffusers.training_utils import compute_snr
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -71,11 +71,22 @@ class PretrainRecipe(BaseModel):
         steps=15_000, batch_size=64, learning_rate=8e-4, schedule="cosine", warmup_steps=100
     )
     flow: Optimisation = Optimisation(
-        steps=12_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=300
+        steps=11_000,
+        batch_size=64,
+        learning_rate=2e-3,
+        muon_learning_rate=6e-3,
+        schedule="cosine",
+        warmup_steps=100,
     )
-    flow_refinement: Optimisation = Optimisation(
-        steps=12_000, batch_size=64, learning_rate=1e-3, schedule="cosine", warmup_steps=100
+    vqa: Optimisation = Optimisation(
+        steps=5000,
+        batch_size=32,
+        learning_rate=1e-3,
+        muon_learning_rate=3e-3,
+        schedule="cosine",
+        warmup_steps=100,
     )
+    compile_flow: bool = Field(default=False, exclude=True)  # speed only; needs a C++ compiler
     scenes: PositiveInt = 60_000
     judge_scenes: PositiveInt = 16_384
     empty_captions: float = Field(default=0.1, ge=0, le=1)
@@ -130,9 +141,9 @@ def cycle(
         checkpoint = _checkpoint(recipe, stage, folder)
         yield from fit({stage: module}, make_loss(), settings, accelerator, checkpoint, ema_decay)
         if accelerator.is_main_process:
-            save_file({k: v.contiguous() for k, v in module.state_dict().items()}, finished)
+            save_model(module, str(finished))
         accelerator.wait_for_everyone()
-    module.load_state_dict(load_file(finished))
+    load_model(module, finished)
 
 
 def train_vae(
@@ -217,10 +228,10 @@ def _detection_loss(
 ) -> Loss:
     device = next(detector.parameters()).device
     rng = step_rng(recipe, stage, -1 % 2**32)
-    scenes = [_any_scene(rng, contacts) for _ in range(recipe.judge_scenes)]
+    scenes = [any_scene(rng, contacts) for _ in range(recipe.judge_scenes)]
     clean = torch.from_numpy(render_all(scenes)).permute(0, 3, 1, 2)
     half = len(scenes) // 2
-    rounded = _round_trip(AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:half])
+    rounded = round_trip(AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:half])
     pixels = torch.cat([rounded, clean[half:]])
     labels = [targets(scene) for scene in scenes]
     truth = torch.from_numpy(np.stack([t for t, _ in labels]))
@@ -237,7 +248,7 @@ def _detection_loss(
     return loss
 
 
-def _any_scene(rng: np.random.Generator, contacts: float) -> Scene:
+def any_scene(rng: np.random.Generator, contacts: float) -> Scene:
     """A scene of the categories or a crowd; with probability `contacts`, things in contact."""
     if contacts and rng.random() < contacts:
         return sample_scene(sample_description(str(rng.choice(_CONTACT_CATEGORIES)), rng), rng)
@@ -247,7 +258,7 @@ def _any_scene(rng: np.random.Generator, contacts: float) -> Scene:
 
 
 @torch.inference_mode()
-def _round_trip(vae: AutoencoderKL, pixels: Tensor, batch: int = 64) -> Tensor:
+def round_trip(vae: AutoencoderKL, pixels: Tensor, batch: int = 64) -> Tensor:
     """uint8 (N, 3, H, W) through the autoencoder and back to uint8."""
     parts = []
     for part in pixels.split(batch):

@@ -12,7 +12,7 @@ import pandas as pd
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from mitune.miniature import card, flow, pretrain
+from mitune.miniature import card, flow, pretrain, vqa
 from mitune.miniature.pretrain import PretrainRecipe
 from mitune.training import TrainingStep
 
@@ -51,18 +51,25 @@ def train_flow(
     return _run(flow.train_flow, recipe, folder, "flow")
 
 
+def train_vqa(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) -> pd.DataFrame:
+    """Question answering, which must see through the autoencoder's rounding too."""
+    return _run(vqa.train_vqa, recipe, folder, "question answering")
+
+
 def ship(
     recipe: PretrainRecipe,
     folder: Path,
     shipped: Path,
     judge_log: pd.DataFrame,
     flow_log: pd.DataFrame,
+    vqa_log: pd.DataFrame,
 ) -> dict[str, Any]:
     """Copy the weights to where the product reads them; measure them; write the model card."""
     for name, source in (
         ("miniature-sd", folder / "pipeline"),
         ("miniature-sd3", folder / "flow_pipeline"),
         ("miniature-clip", folder / "clip"),
+        ("miniature-vqa", folder / "vqa"),
     ):
         shutil.copytree(source, shipped / name, dirs_exist_ok=True)
     (shipped / "miniature-judge").mkdir(exist_ok=True)

@@ -59,11 +59,15 @@ def estimates_in(table: pd.DataFrame) -> list[str]:
 
 
 def analyse(measurements: pd.DataFrame, metrics: Metrics) -> tuple[pd.DataFrame, Figure, Figure]:
-    """Kendall's tau and AUC within prompts, a figure of them, and metrics by MI rank (Fig. 17)."""
+    """Kendall's tau and AUC within prompts, a figure of them, and metrics by MI rank (Fig. 17).
+
+    The table goes on with how far each metric agrees with the others.
+    """
     estimates, names = estimates_in(measurements), list(metrics.scorers)
     table = agreement(measurements, estimates, names, np.random.default_rng(0))
+    among = agreement(measurements, names, names, np.random.default_rng(1))
     return (
-        table,
+        pd.concat([table, among[among["estimate"] != among["metric"]]], ignore_index=True),
         figures.agreement(table),
         figures.by_rank(measurements, estimates, names),
     )
