@@ -29,7 +29,8 @@ def contact_sheet(
 ) -> Figure:
     """Candidates of some prompts, highest score first; a green frame where the metric is high."""
     shown = max(min(12, max((len(p) for _, _, p in rows), default=1)), 1)
-    figure = Figure(figsize=(1.05 * shown + 0.2, 1.35 * len(rows) + 0.4), layout="constrained")
+    width = max(1.05 * shown + 0.2, 5.0)  # no less than its title
+    figure = Figure(figsize=(width, 1.35 * len(rows) + 0.4), layout="constrained")
     grid = figure.subplots(max(len(rows), 1), shown, squeeze=False)
     for axes, (prompt, table, pictures) in zip(grid, rows, strict=False):
         picks = np.unique(np.linspace(0, len(pictures) - 1, shown).round().astype(int))

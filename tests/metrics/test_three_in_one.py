@@ -1,12 +1,15 @@
 from pathlib import Path
 
-import pandas as pd
+import numpy as np
 import pytest
+import torch
 
-from mitune.metrics import MetricError
-from mitune.metrics.three_in_one import kind_of, read_kinds, three_in_one
+from mitune.metrics import MetricError, ThreeInOne
+from mitune.metrics.three_in_one import kind_of
+from tests.conftest import ROOT
 
-NAMES = {"vqa": "blip", "spatial": "unidet", "clip": "clip"}
+MODELS = ROOT / "data/06_models"
+
 # Of the benchmark's own three files.
 PROMPTS = {
     "The square book was next to the green notebook.": "spatial",
@@ -31,46 +34,38 @@ def test_kinds_of_prompts(prompt: str) -> None:
     assert kind_of(prompt) == PROMPTS[prompt]
 
 
+def _metric(**options) -> ThreeInOne:
+    judge = {"kind": "miniature", "path": MODELS / "miniature-judge/judge.safetensors"}
+    clip = {"path": MODELS / "miniature-clip"}
+    vqa = {"path": MODELS / "miniature-vqa"}
+    return ThreeInOne(vqa=vqa, spatial={"detector": judge}, clip=clip, **options)
+
+
 def test_each_kind_has_its_own_mean() -> None:
-    """Any number of images a prompt, in any order; a score that does not apply may be missing."""
-    spatial, action, both = (
-        next(prompt for prompt, kind in PROMPTS.items() if kind == wanted)
-        for wanted in ("spatial", "action", "both")
+    """A spatial prompt, an action and both, in any order, against the parts one by one."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    action = "a red circle beside a blue square"
+    spatial = "a red circle on the left of a blue square"
+    metric = _metric()
+    assert metric.kinds([action, spatial]) == ["action", "spatial"]
+    prompts = [spatial, action, spatial, action]
+    cpu = torch.device("cpu")
+    vqa, relation, clip = (
+        part.load(cpu)(images, prompts) for part in (metric.vqa, metric.spatial, metric.clip)
     )
-    table = pd.DataFrame(
-        {
-            "prompt": [both, spatial, action, spatial, action],
-            "blip": [0.3, 0.2, 0.4, 0.8, 0.5],
-            "unidet": [0.6, 0.4, float("nan"), 0.0, 0.9],
-            "clip": [0.9, float("nan"), 0.2, 0.5, float("nan")],
-        },
-        index=[7, 3, 3, 1, 0],
-    )
-    found = three_in_one(table, **NAMES)
-    assert found.index.equals(table.index)
-    assert found.tolist()[:4] == pytest.approx([0.6, 0.3, 0.3, 0.4])
-    assert pd.isna(found.iloc[4])
+    expected = [(v + (r if i % 2 == 0 else c)) / 2 for i, (v, r, c) in
+                enumerate(zip(vqa, relation, clip, strict=True))]  # fmt: skip
+    np.testing.assert_allclose(metric.load(cpu)(images, prompts), expected, atol=1e-6)
 
 
 def test_kinds_from_the_benchmarks_files(tmp_path: Path) -> None:
+    metric = _metric(benchmark=tmp_path)
     with pytest.raises(MetricError, match=r"complex_val_spatial\.txt: not found"):
-        read_kinds(tmp_path)
+        metric.check(["a cat"])
     for part in ("spatial", "action", "spatialaction"):
         (tmp_path / f"complex_val_{part}.txt").write_bytes(f"The {part} one.\r\n".encode())
-    kinds = read_kinds(tmp_path)
-    table = pd.DataFrame(
-        {
-            "prompt": ["the action one", "The spatialaction one.", "The  spatial one"],
-            "blip": [0.0, 0.0, 0.0],
-            "unidet": [0.3, 0.3, 0.3],
-            "clip": [0.6, 0.6, 0.6],
-        }
-    )
-    assert three_in_one(table, **NAMES, kinds=kinds).tolist() == pytest.approx([0.3, 0.3, 0.15])
-    with pytest.raises(MetricError, match="kind of 'a cat' not given"):
-        three_in_one(table.assign(prompt="a cat"), **NAMES, kinds=kinds)
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(MetricError, match="no column 'unidet'"):
-        three_in_one(pd.DataFrame({"prompt": [], "blip": []}), **NAMES)
+    prompts = ["the action one", "The spatialaction one.", "The  spatial one"]
+    assert metric.kinds(prompts) == ["action", "both", "spatial"]
+    with pytest.raises(MetricError, match="'a cat' is in no file"):
+        metric.check(["a cat"])

@@ -66,7 +66,7 @@ def test_the_scorer_study_runs(project: Path, finished) -> None:
     assert found.returncode == 0, found.stderr[-3000:]
     table = pd.read_csv(_reporting(project) / "study/comparison.csv")
     assert {"path", "forward", "information"} == set(table["estimator"])
-    assert set(table["metric"]) == {"judge", "clip"}
+    assert set(table["metric"]) == {"judge", "clip", "vqa"}
 
 
 @pytest.mark.slow

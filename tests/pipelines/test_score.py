@@ -19,7 +19,7 @@ from PIL import Image
 
 from mitune.cli import export, paper_table
 from mitune.hooks.lineage import open_plan
-from mitune.metrics import ClipScore, JudgeScore
+from mitune.metrics import BlipVqa, ClipScore, JudgeScore
 from mitune.miniature.caption import read
 from mitune.miniature.render import render
 from mitune.miniature.scene import sample_scene
@@ -90,13 +90,14 @@ def test_scores_are_those_of_the_metrics_with_intervals_and_provenance(
     pictures = np.stack([np.asarray(Image.open(images / file)) for file in table["file"]])
     judge = JudgeScore(path="data/06_models/miniature-judge/judge.safetensors")
     clip = ClipScore(path=CLIP["path"])
-    for name, config in (("judge", judge), ("clip", clip)):
+    vqa = BlipVqa(path="data/06_models/miniature-vqa")
+    for name, config in (("judge", judge), ("clip", clip), ("vqa", vqa)):
         expected = config.load(torch.device("cpu"))(pictures, list(table["prompt"]))
         np.testing.assert_allclose(table[name], expected, atol=1e-6)
     assert (table["judge"] > 0.9).all()  # the pictures are right
 
     summary = pd.read_csv(reporting(standing, images) / "summary.csv")
-    assert list(summary["category"]) == ["all", "all"]  # file names have no categories
+    assert list(summary["category"]) == ["all"] * 3  # file names have no categories
     row = summary[summary["metric"] == "clip"].iloc[0]
     means = table.groupby("prompt")["clip"].mean()
     assert row["mean"] == pytest.approx(means.mean(), abs=1e-9)
@@ -111,7 +112,7 @@ def test_scores_are_those_of_the_metrics_with_intervals_and_provenance(
 def test_only_what_is_new_is_computed(standing: Path, images: Path) -> None:
     first = score(standing, images)
     before = shards(standing, images)
-    assert len(before) == 2
+    assert len(before) == 3
     # Another metric.
     more = {"metrics": {"scorers": {"other": {**CLIP, "mean": [0.4, 0.4, 0.4]}}}}
     assert due(standing, images, **more) == {"score_images", "tabulate"}
@@ -128,21 +129,21 @@ def test_only_what_is_new_is_computed(standing: Path, images: Path) -> None:
     table = score(standing, images)
     added = set(shards(standing, images)) - set(before)
     assert before.items() <= shards(standing, images).items()
-    assert [len(pd.read_parquet(path)) for path in added] == [1, 1]
+    assert [len(pd.read_parquet(path)) for path in added] == [1, 1, 1]
     assert len(table) == 7
     renamed = table[table["file"] == "samples/a red circle_000009.png"]
     assert renamed["clip"].item() == first["clip"][0]
     # The same picture under another prompt is something else.
     files[1].rename(files[1].with_name("two stars_000008.png"))
     assert len(score(standing, images)) == 7
-    assert len(shards(standing, images)) == len(before) + 4
+    assert len(shards(standing, images)) == len(before) + 6
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(standing: Path, images: Path) -> None:
     small = {"resources": {"batch_size": 2}}
     expected = score(standing, images, **small)
     before = shards(standing, images)
-    assert len(before) == 6
+    assert len(before) == 9
     lost, broken = list(before)[1], list(before)[4]
     lost.unlink()
     broken.write_bytes(broken.read_bytes()[:-20])
@@ -225,7 +226,7 @@ def test_exported_pictures_score_as_they_were_evaluated(
     expected = pd.read_parquet(max(versions.glob("*/*")))
     for name in ("prompt_id", "category", "prompt", "image_index"):
         assert list(found[name]) == list(expected[name])
-    for name in ("judge", "clip"):
+    for name in ("judge", "clip", "vqa"):
         np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
     summary = pd.read_csv(reporting(standing, folder) / "summary.csv")
     ours = pd.read_csv(standing / "data/smoke/08_reporting/main/summary.csv")
@@ -270,7 +271,7 @@ def test_the_miniature_stands_beside_no_published_figure(standing: Path, finishe
     done = command(standing, paper_table, "main")
     assert done.exit_code == 0, done.output
     lines = [line for line in done.output.splitlines() if line.startswith("beside no")]
-    assert [line.split(": ")[1] for line in lines] == ["judge", "clip"]
+    assert [line.split(": ")[1] for line in lines] == ["judge", "clip", "vqa"]
     assert "mitune_table" not in done.output
     whole = command(standing, paper_table, "main", "--table=mitune_table01")
     assert "49.65" in whole.output and "ours:" not in whole.output

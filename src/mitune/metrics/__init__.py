@@ -15,6 +15,7 @@ from mitune.metrics.numeracy import Numeracy
 from mitune.metrics.pick_score import PickScore
 from mitune.metrics.spatial_2d import Spatial2D
 from mitune.metrics.spatial_3d import Spatial3D
+from mitune.metrics.three_in_one import ThreeInOne
 
 __all__ = [
     "Aesthetic",
@@ -30,6 +31,7 @@ __all__ = [
     "Scorer",
     "Spatial2D",
     "Spatial3D",
+    "ThreeInOne",
 ]
 
 MetricConfig: TypeAlias = Annotated[
@@ -42,6 +44,7 @@ MetricConfig: TypeAlias = Annotated[
     | Aesthetic
     | Spatial2D
     | Spatial3D
-    | Numeracy,
+    | Numeracy
+    | ThreeInOne,
     Field(discriminator="kind"),
 ]

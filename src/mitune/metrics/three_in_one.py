@@ -1,65 +1,87 @@
 """3-in-1 of T2I-CompBench (Huang et al. 2023), for prompts of category "complex".
 
-The mean of those of BLIP-VQA, 2D-spatial and CLIP-score that apply to a prompt; computed from
-columns of an evaluation that is already there. With spatial scores of an open-vocabulary detector
-it is not the published 3-in-1.
+The mean of those of BLIP-VQA, 2D-spatial and CLIP-score that apply to a prompt. With spatial scores
+of an open-vocabulary detector it is not the published 3-in-1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
-import pandas as pd
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from mitune.metrics.base import MetricError
+from mitune.metrics.base import Metric, MetricError, Scorer
+from mitune.metrics.blip_vqa import BlipVqa
+from mitune.metrics.clip_score import ClipScore
 from mitune.metrics.nouns import is_being, is_verb, words
 from mitune.metrics.relations import find_wording
-from mitune.metrics.spatial_2d import OFFICIAL_WORDINGS
+from mitune.metrics.spatial_2d import OFFICIAL_WORDINGS, Spatial2D
 
 Kind: TypeAlias = Literal["spatial", "action", "both"]
 
 _FILES: Mapping[str, Kind] = {"spatial": "spatial", "action": "action", "spatialaction": "both"}
+_PARTS: Mapping[Kind, tuple[str, ...]] = {
+    "spatial": ("vqa", "spatial"),
+    "action": ("vqa", "clip"),
+    "both": ("vqa", "spatial", "clip"),
+}
 
 
-def three_in_one(
-    table: pd.DataFrame,
-    *,
-    vqa: str,
-    spatial: str,
-    clip: str,
-    kinds: Mapping[str, Kind] | None = None,
-) -> pd.Series:
-    """One number for each row of `table`, which has a column `prompt` and the three named.
+class ThreeInOne(Metric):
+    """Spatial prompts: (vqa + spatial) / 2; action: (vqa + clip) / 2; both: all three / 3.
 
-    Spatial prompts: (vqa + spatial) / 2; action: (vqa + clip) / 2; both: all three / 3. `kinds`
-    (`read_kinds`) says which is which; without, `kind_of` reads it from the prompt. Rows are
-    scored one by one: unlike the official code, nothing is assumed of images per prompt or order.
-
-    Raises
-    ------
-    MetricError
-        Naming the column that is missing, or a prompt that `kinds` does not have.
+    `benchmark` is the folder with the three files of the benchmark that say which prompt is which;
+    without, `kind_of` reads it from the prompt. Pictures are scored one by one: unlike the official
+    code, nothing is assumed of images per prompt or order.
     """
-    used: Mapping[Kind, list[str]] = {
-        "spatial": [vqa, spatial],
-        "action": [vqa, clip],
-        "both": [vqa, spatial, clip],
-    }
-    for name in ("prompt", *used["both"]):
-        if name not in table.columns:
-            raise MetricError(f"3-in-1: no column {name!r}; evaluate with that metric first")
-    given = None if kinds is None else {_plain(prompt): kind for prompt, kind in kinds.items()}
-    kind = table["prompt"].map(
-        {prompt: _looked_up(prompt, given) for prompt in table["prompt"].unique()}
-    )
-    found = pd.Series(float("nan"), index=table.index, name="three_in_one")
-    for each, columns in used.items():
-        rows = kind == each
-        found[rows] = table.loc[rows, columns].astype(float).mean(axis=1, skipna=False)
-    return found
+
+    scale: ClassVar[str] = "mean of two probabilities and a cosine, about 0 to 1"
+    preprocessing: ClassVar[str] = "that of its parts"
+
+    kind: Literal["three_in_one"] = "three_in_one"
+    vqa: BlipVqa
+    spatial: Spatial2D
+    clip: ClipScore
+    benchmark: Path | None = None
+
+    def kinds(self, prompts: Sequence[str]) -> list[Kind]:
+        """What applies to each prompt.
+
+        Raises
+        ------
+        MetricError
+            If a file of `benchmark` is missing, or naming the prompt that none of them has.
+        """
+        given = read_kinds(self.benchmark) if self.benchmark else None
+        return [_looked_up(prompt, given) for prompt in prompts]
+
+    def check(self, prompts: Sequence[str]) -> None:
+        """Refuse prompts of no known kind. Raises MetricError."""
+        self.kinds(prompts)
+
+    def load(self, device: torch.device) -> Scorer:
+        """Read the weights of all three. Raises MetricError if some are missing or truncated."""
+        parts = {
+            "vqa": self.vqa.load(device),
+            "spatial": self.spatial.load(device),
+            "clip": self.clip.load(device),
+        }
+
+        def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
+            kinds = self.kinds(prompts)
+            total = np.zeros(len(images))
+            for name, scorer in parts.items():
+                rows = [i for i, kind in enumerate(kinds) if name in _PARTS[kind]]
+                if rows:
+                    total[rows] += scorer(images[rows], [prompts[i] for i in rows])
+            return total / np.array([len(_PARTS[kind]) for kind in kinds])
+
+        return score
 
 
 def kind_of(prompt: str) -> Kind:
@@ -93,8 +115,8 @@ def read_kinds(folder: Path, split: str = "val") -> dict[str, Kind]:
         path = folder / f"complex_{split}_{part}.txt"
         if not path.is_file():
             raise MetricError(
-                f"{path}: not found; it is in examples/dataset of T2I-CompBench, or leave the "
-                "kinds out to have them read from the prompts"
+                f"{path}: not found; it is in examples/dataset of T2I-CompBench, or leave "
+                "`benchmark` out to have kinds read from the prompts"
             )
         lines = path.read_text(encoding="utf-8").splitlines()
         kinds |= {_plain(line): kind for line in lines if line.strip()}
@@ -105,7 +127,10 @@ def _looked_up(prompt: str, kinds: Mapping[str, Kind] | None) -> Kind:
     if kinds is None:
         return kind_of(prompt)
     if _plain(prompt) not in kinds:
-        raise MetricError(f"3-in-1: kind of {prompt!r} not given; add it, or give no kinds at all")
+        raise MetricError(
+            f"three_in_one: {prompt!r} is in no file of the benchmark's; leave `benchmark` "
+            "out to have kinds read from the prompts"
+        )
     return kinds[_plain(prompt)]
 
 

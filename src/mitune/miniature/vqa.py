@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from transformers import BertTokenizer, BlipForQuestionAnswering
 
 from mitune.metrics.blip_model import answer_logits, image_states
+from mitune.metrics.blip_vqa import BlipVqaScorer
 from mitune.metrics.pixels import Pixels
 from mitune.miniature import models
 from mitune.miniature.geometry import signed_distance
@@ -61,6 +64,36 @@ def train_vqa(
         shutil.rmtree(target, ignore_errors=True)
         blip.half().save_pretrained(target)
         tokenizer.save_pretrained(target)
+
+
+def audit_answers(
+    scorer: BlipVqaScorer,
+    per_kind: int,
+    seed: int = 0,
+    through: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+) -> pd.DataFrame:
+    """One row per question about a picture of its own: kind, truth, P(yes), right.
+
+    `through` may pass the pictures through an autoencoder first.
+    """
+    rng = np.random.default_rng(seed)
+    scenes: list[Scene] = []
+    asked: list[Question] = []
+    for kind in KINDS:
+        while sum(question.kind == kind for question in asked) < per_kind:
+            scene = _scene(rng)
+            question = ask(scene, rng)
+            if question.kind == kind:
+                scenes.append(scene)
+                asked.append(question)
+    images = render_all(scenes)
+    answers = scorer.answers(
+        through(images) if through else images, [question.text[:-1] for question in asked]
+    )
+    table = pd.DataFrame([asdict(question) for question in asked])
+    table["yes"] = [answer.probabilities[0] for answer in answers]
+    table["right"] = (table["yes"] > 0.5) == table["truth"]
+    return table
 
 
 def _answer_loss(

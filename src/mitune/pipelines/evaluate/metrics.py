@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from mitune.lineage import source_code
+from mitune.lineage.content import content_digest
 from mitune.metrics import MetricConfig, Scorer
+from mitune.metrics.embedders import EmbedderConfig
 
 
 class Metrics(BaseModel):
@@ -31,3 +36,16 @@ class Metrics(BaseModel):
     def files(self) -> tuple[Path, ...]:
         """Weights that the metrics read: their contents count like parameters."""
         return tuple(file for config in self.scorers.values() for file in config.files.values())
+
+
+def provenance_of(config: MetricConfig | EmbedderConfig) -> dict[str, Any]:
+    """What the numbers of a metric depend on; `contents` names what is in its local files."""
+    contents = {str(path): content_digest(path) for path in config.files.values()}
+    return {**config.provenance, "contents": contents}
+
+
+def metric_key(config: MetricConfig | EmbedderConfig) -> str:
+    """One name for a metric: its provenance and its code, but not what a user calls it."""
+    code = source_code.digests(type(config).__module__)
+    facts = json.dumps([provenance_of(config), code], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

@@ -12,9 +12,8 @@ import pandas as pd
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source, shard_keys
 from mitune.guidance import ClassifierFree
-from mitune.lineage.content import content_digest
 from mitune.metrics.features import Features
-from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.evaluate.metrics import Metrics, metric_key
 from mitune.pipelines.quality.parameters import QualitySettings
 
 _FEATURES = "features of "
@@ -37,9 +36,9 @@ class Cell:
     def key(self, prompts: pd.DataFrame, metrics: Metrics, quality: QualitySettings) -> str:
         """Names all that its numbers depend on."""
         images = shard_keys(self.source, self.generation, prompts)
-        weights = [content_digest(path) for path in (*metrics.files, *quality.files)]
-        facts = [images, self.generation.images_per_prompt, weights]
-        facts += [settings.model_dump(mode="json") for settings in (metrics, quality)]
+        measured = (metrics.scorers, quality.embedders)
+        seen_by = [{name: metric_key(config) for name, config in each.items()} for each in measured]
+        facts = [images, self.generation.images_per_prompt, seen_by]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 

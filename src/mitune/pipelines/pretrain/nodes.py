@@ -74,4 +74,5 @@ def ship(
         shutil.copytree(source, shipped / name, dirs_exist_ok=True)
     (shipped / "miniature-judge").mkdir(exist_ok=True)
     shutil.copy(folder / "detector.safetensors", shipped / "miniature-judge" / "judge.safetensors")
-    return {what.name: card.write_card(shipped, recipe, what) for what in card.MINIATURES}
+    cards = {what.name: card.write_card(shipped, recipe, what) for what in card.MINIATURES}
+    return {**cards, "miniature-vqa": card.write_vqa_card(shipped, recipe)}

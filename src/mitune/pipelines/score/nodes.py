@@ -16,7 +16,7 @@ from mitune.errors import UserError
 from mitune.evaluation import describe
 from mitune.image_folder import read_folder, read_pictures
 from mitune.metrics import MetricConfig, MetricError
-from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.evaluate.metrics import Metrics, metric_key, provenance_of
 from mitune.pipelines.resources import Resources
 from mitune.pipelines.score import scores
 
@@ -36,7 +36,7 @@ def score_images(
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per metric and batch; a metric with nothing to do loads nothing."""
     for name, config in metrics.scorers.items():
-        key = scores.metric_key(config)
+        key = metric_key(config)
         todo = scores.unscored(pictures, scores.scores_there(config, key, finished))
         done = len(pictures) - len(todo)
         with tqdm(total=len(pictures), initial=done, desc=name, unit="picture") as progress:
@@ -67,13 +67,13 @@ def tabulate(
     """A row per picture, a row per category and metric, and what each metric depends on."""
     table = pictures.reset_index(drop=True)
     for name, config in metrics.scorers.items():
-        there = scores.scores_there(config, scores.metric_key(config), shards)
+        there = scores.scores_there(config, metric_key(config), shards)
         table[name] = scores.matched(table, there)
         if table[name].isna().any():
             file = table["file"][table[name].isna().argmax()]
             raise UserError(f"{file}: has no {name}; run `kedro run --pipeline=score` again")
     names = list(metrics.scorers)
-    provenance = {name: scores.provenance_of(c) for name, c in metrics.scorers.items()}
+    provenance = {name: provenance_of(c) for name, c in metrics.scorers.items()}
     return table, describe(table, names), provenance
 
 

@@ -7,29 +7,13 @@ costs itself alone.
 from __future__ import annotations
 
 import hashlib
-import json
-from typing import Any
 
 import pandas as pd
 
 from mitune.datasets.shards import Shards
-from mitune.lineage import source_code
-from mitune.lineage.content import content_digest
 from mitune.metrics import MetricConfig
 
 _IDENTITY = ["digest", "prompt"]
-
-
-def provenance_of(config: MetricConfig) -> dict[str, Any]:
-    """What a metric's numbers depend on; `contents` names what is in its local files."""
-    contents = {str(path): content_digest(path) for path in config.files.values()}
-    return {**config.provenance, "contents": contents}
-
-
-def metric_key(config: MetricConfig) -> str:
-    """One name for a metric: its provenance and its code, but not what a user calls it."""
-    code = source_code.digests(type(config).__module__)
-    return _short(json.dumps([provenance_of(config), code], sort_keys=True))
 
 
 def new_shard(config: MetricConfig, key: str, scored: pd.DataFrame) -> dict[str, pd.DataFrame]:
