@@ -82,3 +82,25 @@ def test_a_tiny_checkpoint_runs_to_the_report(
     assert set(summary["metric"]) == {"clip"}
     page = (project / f"data/{env}/08_reporting/main/report.html").read_text()
     assert "clip" in page
+
+
+@pytest.mark.slow
+def test_the_miniature_of_a_flow_runs_to_the_report(project: Path) -> None:
+    given = {
+        **{name: value for name, value in SMALL.items() if not name.startswith("metrics")},
+        "prompts.categories": "[color]",
+        "prompts.train_per_category": 1,
+        "prompts.test_per_category": 1,
+    }
+    parameters = ",".join(f"{name}={value}" for name, value in given.items())
+    done = kedro(
+        project,
+        "run",
+        "--env=miniature-sd3",
+        "--pipeline=mitune_r1",
+        f"--params={parameters}",
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    summary = pd.read_csv(project / "data/miniature-sd3/08_reporting/main/summary.csv")
+    assert set(summary["model"]) == {"base", "random_k", "lowest_k", "round_1"}
+    assert set(summary["metric"]) == {"judge", "clip", "vqa"}

@@ -23,7 +23,7 @@ from mitune.miniature.scene import CATEGORIES
 from mitune.miniature.vqa import audit_answers
 
 _IMAGES, _STEPS = 4, 20
-_GUIDANCE, _STRONG_GUIDANCE = 1.5, 3.0  # the miniatures' default, and more of it
+_STRONG_GUIDANCE = 3.0
 _AUDITED = 200
 
 
@@ -34,6 +34,7 @@ class Portrayed:
     name: str
     what: tuple[str, ...]
     steps: str
+    guidance: float  # its default
     absent: tuple[str, ...] = ()
     arguments: dict[str, Any] = field(default_factory=dict)
 
@@ -43,6 +44,7 @@ MINIATURES = (
         "miniature-sd",
         ("A Stable Diffusion of 6 M parameters that paints coloured, textured, sized shapes in",),
         "DDPM",
+        1.5,
     ),
     Portrayed(
         "miniature-sd3",
@@ -52,6 +54,7 @@ MINIATURES = (
             "`max_sequence_length=0`) that paints coloured, textured, sized shapes in",
         ),
         "Euler",
+        2.0,
         ("text_encoder_3", "tokenizer_3"),
         {"max_sequence_length": 0},
     ),
@@ -71,7 +74,7 @@ def write_card(folder: Path, recipe: PretrainRecipe, what: Portrayed) -> dict[st
     for category in CATEGORIES:
         prompts = draw_prompts(category, "tuning")[: recipe.card_prompts]
         repeated = [prompt for prompt in prompts for _ in range(_IMAGES)]
-        images = _generate(pipeline, prompts, _GUIDANCE, what)
+        images = _generate(pipeline, prompts, what.guidance, what)
         scores[category] = float(np.mean([j.score for j in judge(images, repeated)]))
         strong = _generate(pipeline, prompts, _STRONG_GUIDANCE, what)
         guided[category] = float(np.mean([j.score for j in judge(strong, repeated)]))
@@ -185,13 +188,13 @@ def _text(card: dict[str, Any], what: Portrayed) -> str:
         "",
         f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES} "
         "images a",
-        f"category, {_STEPS} {what.steps} steps, at guidance {_GUIDANCE}, its default, and at",
+        f"category, {_STEPS} {what.steps} steps, at guidance {what.guidance}, its default, and at",
         f"{_STRONG_GUIDANCE}), and how often the judge is right where truth is known ({_AUDITED}",
         "pictures a category, one claim broken in half of them), on rendered pictures and on the",
         "same through the autoencoder:",
         "",
-        f"| category | guidance {_GUIDANCE} | guidance {_STRONG_GUIDANCE} | judge right, rendered "
-        "| judge right, after the autoencoder |",
+        f"| category | guidance {what.guidance} | guidance {_STRONG_GUIDANCE} "
+        "| judge right, rendered | judge right, after the autoencoder |",
         "|---|---|---|---|---|",
         *(
             f"| {c} | {card['judge_score'][c]:.2f} "
