@@ -53,7 +53,7 @@ def test_every_model_is_compared_with_rendered_scenes(project: Path, finished) -
     assert (folder / "quality.png").stat().st_size > 10_000
 
     wins = pd.read_csv(folder / "win_rates.csv")
-    assert len(wins) == 4 * 2 and set(wins["other"]) == {"base"} and set(wins["n"]) == {2}
+    assert len(wins) == 4 * 3 and set(wins["other"]) == {"base"} and set(wins["n"]) == {2}
     assert (wins["rate"] == (wins["wins"] + wins["ties"] / 2) / 2).all()
     assert wins["rate"].between(wins["low"], wins["high"]).all()
 

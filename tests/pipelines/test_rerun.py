@@ -5,8 +5,10 @@ import multiprocessing
 import random
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from kedro.framework.project import pipelines
@@ -165,12 +167,25 @@ FILES: dict[str, tuple[Callable[[Path], None], set[str]]] = {
 @pytest.mark.parametrize("case", FILES)
 def test_a_lost_file_is_made_again_and_nothing_else(case: str, copy: Path) -> None:
     damage, expected = FILES[case]
-    before = _shard(copy).read_bytes()
+    before = pd.read_parquet(_shard(copy))
     damage(copy)
     assert set(due(copy)) == expected
     assert rerun(copy) == expected
     assert due(copy) == {}  # what follows is still right: the same was made again
-    assert _shard(copy).read_bytes() == before
+    _assert_same_up_to_rounding(pd.read_parquet(_shard(copy)), before)
+
+
+def _assert_same_up_to_rounding(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """The same candidates: made in a batch of another size, some processors round differently."""
+    assert found.attrs == expected.attrs
+    vectors = [c for c in expected if c == "latent" or c.endswith("_increments")]
+    pd.testing.assert_frame_equal(
+        found.drop(columns=vectors), expected.drop(columns=vectors), rtol=1e-3
+    )
+    for column in vectors:
+        read = partial(np.frombuffer, dtype=np.float16) if column == "latent" else np.asarray
+        for ours, theirs in zip(found[column], expected[column], strict=True):
+            np.testing.assert_allclose(read(ours), read(theirs), rtol=5e-3, atol=1e-3)
 
 
 @pytest.mark.slow
