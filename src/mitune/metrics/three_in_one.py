@@ -57,8 +57,11 @@ class ThreeInOne(Metric):
         MetricError
             If a file of `benchmark` is missing, or naming the prompt that none of them has.
         """
-        given = read_kinds(self.benchmark) if self.benchmark else None
+        given = self._given()
         return [_looked_up(prompt, given) for prompt in prompts]
+
+    def _given(self) -> dict[str, Kind] | None:
+        return read_kinds(self.benchmark) if self.benchmark else None
 
     def check(self, prompts: Sequence[str]) -> None:
         """Refuse prompts of no known kind. Raises MetricError."""
@@ -71,9 +74,10 @@ class ThreeInOne(Metric):
             "spatial": self.spatial.load(device),
             "clip": self.clip.load(device),
         }
+        given = self._given()
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
-            kinds = self.kinds(prompts)
+            kinds = [_looked_up(prompt, given) for prompt in prompts]
             total = np.zeros(len(images))
             for name, scorer in parts.items():
                 rows = [i for i, kind in enumerate(kinds) if name in _PARTS[kind]]
