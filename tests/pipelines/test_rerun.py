@@ -290,27 +290,35 @@ def _no_results(folder: str, names: list[str]) -> set[str]:
 
 
 def _work(folder: str) -> None:
-    """The whole job, as a process of its own."""
+    """The whole job, as a process of its own, one image at a time.
+
+    Some processors round differently in a batch of another size, and a resumed run cuts its batches
+    anew: with one image in each, the same work has the same bits on all of them.
+    """
     import logging
     import os
 
     os.chdir(folder)
     logging.disable()
     bootstrap_project(Path(folder))
-    with KedroSession.create(folder, env="smoke") as session:
+    one_by_one = {"resources": {"batch_size": 1}}
+    with KedroSession.create(folder, env="smoke", runtime_params=one_by_one) as session:
         session.run(pipeline_names=["mitune"], only_missing_outputs=True)
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(
-    project: Path, finished, tmp_path: Path
-) -> None:
+def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(project: Path, tmp_path: Path) -> None:
     """SIGKILL leaves no time to clean up; what is finished is kept and nothing else is trusted."""
-    folder = tmp_path / "project"
-    shutil.copytree(project, folder, ignore=_no_results)
+    folder, undisturbed = tmp_path / "project", tmp_path / "undisturbed"
+    for each in (folder, undisturbed):
+        shutil.copytree(project, each, ignore=_no_results)
     # A server that has imported everything once: a start takes milliseconds.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mitune.pipeline_registry", "mitune.settings", __name__])
+    reference = context.Process(target=_work, args=(str(undisturbed),))
+    reference.start()
+    reference.join(300)
+    assert reference.exitcode == 0
     rng = random.Random(0)
     kills, written_twice = 0, 0
     written: dict[Path, int] = {}
@@ -331,7 +339,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(
     last.start()
     last.join(300)
     assert last.exitcode == 0 and kills >= 10 and written_twice == 0
-    _assert_equal_results(project / "data/smoke", folder / "data/smoke")
+    _assert_equal_results(undisturbed / "data/smoke", folder / "data/smoke")
 
 
 def _assert_equal_results(expected: Path, found: Path) -> None:
