@@ -22,6 +22,7 @@ from mitune.errors import UserError
 from mitune.evaluation import mean, paired
 from mitune.hooks.lineage import open_plan
 from mitune.lineage.plan import Plan, State
+from mitune.metrics.coverage import AsksDetector, label_coverage, read_labels
 from mitune.paper_tables import Comparison, for_table
 from mitune.paper_tables.text import as_text
 from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
@@ -194,6 +195,44 @@ def export(
     click.echo(f"{written} pictures in {folder}; score them with")
     where = f" --env={env}" if env else ""
     click.echo(f"kedro run{where} --pipeline=score --params=images={folder.absolute()}")
+
+
+@cli.command()
+@env_option
+@_params
+@click.option("--labels", type=click.Path(path_type=Path), help="Of a detector, one a line.")
+@click.option("--list", "listed", is_flag=True, help="The prompts that can never score, too.")
+@click.pass_obj
+def coverage(
+    metadata: Any, env: str | None, params: Any, labels: Path | None, listed: bool
+) -> None:
+    """Count the test prompts that metrics of boxes read, and that a detector has LABELS for."""
+    with _catalog(metadata, env, params) as catalog:
+        try:
+            scorers = catalog.load("params:metrics").scorers
+            known = read_labels(labels) if labels else ()
+            prompts = catalog.load("test_prompts")
+        except (UserError, DatasetError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from None
+    asking = {name: m for name, m in scorers.items() if isinstance(m, AsksDetector)}
+    if not asking:
+        raise click.ClickException(
+            f"metrics.scorers: {', '.join(scorers)} look for no boxes; add spatial_2d_ovd, "
+            "spatial_3d_ovd or numeracy_ovd (docs/metrics.md)"
+        )
+    known_too = f"{'equal':>8}{'contain':>9}" if labels else ""
+    click.echo(f"{'metric':16}{'category':16}{'prompts':>8}{'read':>8}{known_too}")
+    for name, metric in asking.items():
+        for category, rows in prompts.groupby("category", sort=False):
+            found = label_coverage(rows["prompt"], metric, known)
+            read = found["names"].map(len) > 0
+            shown = f"{name:16}{category:16}{len(found):>8}{read.mean():>8.0%}"
+            if labels:
+                shown += f"{found['exact'].mean():>8.0%}{found['substring'].mean():>9.0%}"
+            click.echo(shown)
+            never = found[~(found["substring"] if labels else read)] if listed else found[:0]
+            for prompt, missing in zip(never["prompt"], never["missing_substring"], strict=True):
+                click.echo(f"    {prompt}  {', '.join(missing) or 'nothing read'}")
 
 
 @cli.command()

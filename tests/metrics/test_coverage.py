@@ -11,7 +11,7 @@ PROMPTS = ["a cat next to a table", "a cat near a wallet", "a man near a cat", "
 
 
 def test_what_has_no_label_exactly_or_inside_of_one() -> None:
-    report = label_coverage(PROMPTS, Spatial2D(detector=DETECTOR).names, LABELS)
+    report = label_coverage(PROMPTS, Spatial2D(detector=DETECTOR), LABELS)
     assert report["names"].tolist() == [("cat", "table"), ("cat", "wallet"), ("person", "cat"), ()]
     assert report["missing_exact"].tolist() == [("table",), ("wallet",), (), ()]
     assert report["missing_substring"].tolist() == [(), ("wallet",), (), ()]
@@ -22,9 +22,9 @@ def test_what_has_no_label_exactly_or_inside_of_one() -> None:
 
 def test_each_metric_asks_for_its_own_names() -> None:
     depth = Spatial3D(detector=DETECTOR, depth={"path": "nowhere"})
-    report = label_coverage(["a glass behind a desk"], depth.names, LABELS)
+    report = label_coverage(["a glass behind a desk"], depth, LABELS)
     assert report.loc[0, "missing_exact"] == ("glass", "desk") and report.loc[0, "substring"]
-    counts = Numeracy(detector=DETECTOR).names
+    counts = Numeracy(detector=DETECTOR)
     report = label_coverage(["two wine glasses and one cat", "two women"], counts, LABELS)
     assert report["names"].tolist() == [("wine glass", "cat"), ("person",)]
     assert report["exact"].all()

@@ -61,6 +61,7 @@ def test_each_kind_has_its_own_mean() -> None:
 
 def test_kinds_from_the_benchmarks_files(tmp_path: Path) -> None:
     metric = _metric(benchmark=tmp_path)
+    assert metric.files["benchmark"] == tmp_path and "benchmark" not in _metric().files
     with pytest.raises(MetricError, match=r"complex_val_spatial\.txt: not found"):
         metric.check(["a cat"])
     for part in ("spatial", "action", "spatialaction"):

@@ -17,9 +17,9 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
 
-from mitune.cli import export, paper_table
+from mitune.cli import coverage, export, paper_table
 from mitune.hooks.lineage import open_plan
-from mitune.metrics import BlipVqa, ClipScore, JudgeScore
+from mitune.metrics import BlipVqa, ClipScore, JudgeScore, Numeracy
 from mitune.miniature.caption import read
 from mitune.miniature.render import render
 from mitune.miniature.scene import sample_scene
@@ -27,6 +27,7 @@ from mitune.paper_tables import T2I_COMPBENCH, beside
 from mitune.pipelines.report.page import render_page
 
 PROMPTS = ("a red circle", "two stars", "a blue square on the left of a star")
+BOXES = Numeracy(detector={"kind": "owlv2", "path": "nowhere"})
 CLIP = {"kind": "clip_score", "path": "data/06_models/miniature-clip"}
 
 
@@ -265,6 +266,37 @@ def test_one_category_is_exported_alone_and_into_an_empty_folder(
     assert set(pd.read_csv(folder / "manifest.csv")["category"]) == {"numeracy"}
     again = command(standing, export, "base", str(folder))
     assert again.exit_code == 1 and "is not an empty folder" in again.output
+
+
+def test_prompts_that_boxes_can_never_score_are_counted_and_listed(
+    standing: Path, finished, tmp_path: Path
+) -> None:
+    """Smoke's two test prompts, one of numbers; a detector with no label for its first noun."""
+    alone = command(standing, coverage)
+    assert alone.exit_code == 1 and "judge, clip, vqa look for no boxes" in alone.output
+    counting = (
+        "--params=metrics.scorers.count.kind=numeracy_ovd,"
+        "metrics.scorers.count.detector.kind=owlv2,metrics.scorers.count.detector.path=nowhere"
+    )
+    absent = command(standing, coverage, counting, "--labels=nowhere.txt")
+    assert absent.exit_code == 1 and "nowhere.txt: not found; give a text file" in absent.output
+    prompts = pd.read_parquet(standing / "data/smoke/03_primary/main/test_prompts.parquet")
+    (counted,) = prompts["prompt"][prompts["category"] == "numeracy"]
+    names = BOXES.names(counted)
+    assert names
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(names[1:] or ["nothing"]))
+    found = command(standing, coverage, counting, f"--labels={labels}", "--list")
+    assert found.exit_code == 0, found.output
+    rows = [line.split() for line in found.output.splitlines()]
+    assert ["count", "numeracy", "1", "100%", "0%", "0%"] in rows
+    assert [*counted.split(), names[0]] in rows
+    labels.write_text("\n".join(names))
+    rows = [
+        r.split()
+        for r in command(standing, coverage, counting, f"--labels={labels}").output.splitlines()
+    ]
+    assert ["count", "numeracy", "1", "100%", "100%", "100%"] in rows
 
 
 def test_the_miniature_stands_beside_no_published_figure(standing: Path, finished) -> None:

@@ -7,29 +7,39 @@ UniDet are not part of this project.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import pandas as pd
 
 from mitune.metrics.base import MetricError
 
 
+@runtime_checkable
+class AsksDetector(Protocol):
+    """A metric that looks for things it reads in a prompt."""
+
+    def names(self, prompt: str) -> tuple[str, ...]:
+        """What the detector is asked for; none if nothing is read."""
+        ...
+
+
 def label_coverage(
-    prompts: Iterable[str], names: Callable[[str], Sequence[str]], labels: Collection[str]
+    prompts: Iterable[str], metric: AsksDetector, labels: Collection[str]
 ) -> pd.DataFrame:
     """One row per prompt: what is asked for, what has no label, and whether all has one.
 
-    `names`: what a metric asks its detector for, e.g. `Spatial2D(...).names`. Columns: prompt,
-    names, missing_exact, missing_substring (tuples), exact, substring (whether the prompt can
-    score in full, with labels that equal the name as 2D-spatial wants them, or contain it, as
-    3D-spatial and numeracy do). A prompt in which nothing is read cannot score. The ceiling is the
-    mean of `exact` or `substring`; numeracy and 3D-spatial still score in part below it.
+    Columns: prompt, names, missing_exact, missing_substring (tuples), exact, substring (whether the
+    prompt can score in full, with labels that equal the name as 2D-spatial wants them, or contain
+    it, as 3D-spatial and numeracy do). A prompt in which nothing is read cannot
+    score. The ceiling is the mean of `exact` or `substring`; numeracy and 3D-spatial still score in
+    part below it.
     """
     known = {label.strip().lower() for label in labels}
     rows = []
     for prompt in prompts:
-        asked = tuple(dict.fromkeys(names(prompt)))
+        asked = tuple(dict.fromkeys(metric.names(prompt)))
         exact = tuple(name for name in asked if name not in known)
         inside = tuple(name for name in exact if not any(name in label for label in known))
         rows.append((prompt, asked, exact, inside, bool(asked) and not exact,

@@ -49,6 +49,12 @@ class ThreeInOne(Metric):
     clip: ClipScore
     benchmark: Path | None = None
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """Those of its parts, and the folder that says which prompt is which."""
+        given = {"benchmark": self.benchmark} if self.benchmark else {}
+        return {**super().files, **given}
+
     def kinds(self, prompts: Sequence[str]) -> list[Kind]:
         """What applies to each prompt.
 

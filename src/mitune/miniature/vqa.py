@@ -80,12 +80,14 @@ def audit_answers(
     scenes: list[Scene] = []
     asked: list[Question] = []
     for kind in KINDS:
-        while sum(question.kind == kind for question in asked) < per_kind:
+        missing = per_kind
+        while missing:
             scene = _scene(rng)
             question = ask(scene, rng)
             if question.kind == kind:
                 scenes.append(scene)
                 asked.append(question)
+                missing -= 1
     images = render_all(scenes)
     answers = scorer.answers(
         through(images) if through else images, [question.text[:-1] for question in asked]
