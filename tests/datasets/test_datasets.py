@@ -131,7 +131,19 @@ def test_a_models_digest_follows_its_contents(tmp_path: Path) -> None:
     assert dataset.load().digest == first
     (tmp_path / "unet" / "w.safetensors").write_bytes(b"2")
     assert dataset.load().digest != first
-    assert ModelDataset(path="org/model", revision="abc").load().digest == "org/model@abc"
+
+
+def test_a_hub_id_is_taken_as_it_was_written(tmp_path: Path) -> None:
+    """Kedro makes `path` absolute; a folder of that name goes first, and a revision is needed."""
+    absolute = tmp_path / "org" / "model"
+    given = ModelDataset(path=str(absolute), hub_id="org/model", revision="abc")
+    found = given.load()
+    assert (found.path, found.digest, found.from_hub) == ("org/model", "org/model@abc", True)
+    assert given.exists()
+    unnamed = ModelDataset(path=str(absolute), hub_id="org/model")
+    assert unnamed.load().path == str(absolute) and not unnamed.exists()
+    absolute.mkdir(parents=True)
+    assert given.load().path == str(absolute) and not given.load().from_hub
 
 
 def test_folders_and_records(tmp_path: Path) -> None:

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+from diffusers import DiffusionPipeline
 
+from tests.conftest import ROOT
 from tests.contracts.tiny import build
 from tests.pipelines.conftest import kedro
 
@@ -33,26 +36,54 @@ def benchmark(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch) -> Path:
+    """A cache of the hub with nothing in it; there is no connection."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def download(hub: Path, name: str, revision: str, pipeline: DiffusionPipeline) -> None:
+    """Put a pipeline where the hub's client keeps what it has downloaded."""
+    pipeline.save_pretrained(hub / f"models--{name.replace('/', '--')}" / "snapshots" / revision)
+
+
+def checkpoint(env: str) -> tuple[str, str]:
+    """Hub id and revision of an environment."""
+    named = yaml.safe_load((ROOT / f"conf/{env}/globals.yml").read_text())
+    return named["model"], named["revision"]
+
+
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_without_prompts_or_weights_one_line_says_what_to_do(project: Path, env: str) -> None:
-    done = kedro(project, "run", f"--env={env}", "--pipeline=prompts")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert "t2i_compbench: not found" in last and "globals.yml" in last
+def test_without_prompts_or_weights_one_line_says_what_to_do(
+    project: Path, benchmark: Path, hub: Path, env: str
+) -> None:
+    name, revision = checkpoint(env)
+    for given, wanted in (
+        ([], ("t2i_compbench: not found", "globals.yml")),
+        (
+            [f"--params=prompt_files={benchmark},prompts.tuning_per_category=1"],
+            (f"{name}@{revision}: cannot be read from the hub", "hf auth login"),
+        ),
+    ):
+        done = kedro(project, "run", f"--env={env}", "--pipeline=mitune_r1", *given)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        last = done.stderr.strip().splitlines()[-1]
+        assert all(words in last for words in wanted), last
+        assert "Running node" not in done.stderr
 
 
 @pytest.mark.slow
-def test_another_model_paints_the_candidates(
-    project: Path, benchmark: Path, tmp_path: Path
-) -> None:
+def test_another_model_paints_the_candidates(project: Path, benchmark: Path, hub: Path) -> None:
     """As SPRIGHT does: v prediction, its own text encoder, larger pictures."""
-    build("sd").save_pretrained(tmp_path / "model")
+    download(hub, *checkpoint("sd21"), build("sd"))
     source = build("sd-v")
     source.unet.register_to_config(sample_size=12)
-    source.save_pretrained(tmp_path / "source")
+    revision = "0" * 40
+    download(hub, "SPRIGHT-T2I/spright-t2i-sd2", revision, source)
     given = {
-        "model": tmp_path / "model",
-        "image_source": tmp_path / "source",
+        "image_source": "SPRIGHT-T2I/spright-t2i-sd2",
+        "image_source_revision": revision,
         "prompt_files": benchmark,
         "campaign": "spright",
         **SMALL,
@@ -70,10 +101,11 @@ def test_another_model_paints_the_candidates(
 @pytest.mark.slow
 @pytest.mark.parametrize("env", ENVIRONMENTS)
 def test_a_tiny_checkpoint_runs_to_the_report(
-    project: Path, benchmark: Path, tmp_path: Path, env: str
+    project: Path, benchmark: Path, hub: Path, env: str
 ) -> None:
-    build(ENVIRONMENTS[env]).save_pretrained(tmp_path / "model")
-    given = {"model": tmp_path / "model", "prompt_files": benchmark, **SMALL}
+    """By the hub id and the revision of the environment, from the cache of the hub."""
+    download(hub, *checkpoint(env), build(ENVIRONMENTS[env]))
+    given = {"prompt_files": benchmark, **SMALL}
     parameters = ",".join(f"{name}={value}" for name, value in given.items())
     done = kedro(project, "run", f"--env={env}", "--pipeline=mitune_r1", f"--params={parameters}")
     assert done.returncode == 0, done.stderr[-2000:]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from huggingface_hub import snapshot_download
 from transformers import AutoTokenizer
 
 from mitune.backbones.base import ModelError, ModelRef
@@ -19,12 +20,22 @@ def overlong(ref: ModelRef, prompts: Sequence[str]) -> list[tuple[str, int, int]
     ModelError
         If the tokenizer is missing or broken.
     """
-    folder = Path(ref.path) / "tokenizer"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(_folder(ref) / "tokenizer")
     except (OSError, ValueError, json.JSONDecodeError) as error:
         reason = str(error).splitlines()[0]
-        raise ModelError(f"{folder}: the tokenizer cannot be read ({reason}); restore it") from None
+        fix = "check the name and the connection" if ref.from_hub else "restore it"
+        raise ModelError(
+            f"{ref.path}/tokenizer: the tokenizer cannot be read ({reason}); {fix}"
+        ) from None
     limit = tokenizer.model_max_length
     lengths = [len(ids) for ids in tokenizer(list(prompts)).input_ids] if prompts else []
     return [(p, n, limit) for p, n in zip(prompts, lengths, strict=True) if n > limit]
+
+
+def _folder(ref: ModelRef) -> Path:
+    if not ref.from_hub:
+        return Path(ref.path)
+    # By way of a folder: read from the hub by name, files that no tokenizer has are asked for too,
+    # and without a connection their absence is an error.
+    return Path(snapshot_download(ref.path, revision=ref.revision, allow_patterns=["tokenizer/*"]))

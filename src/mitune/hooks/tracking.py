@@ -188,7 +188,7 @@ class TrackingHooks:
         with mlflow.start_run(run_id=run):
             logged = mlflow.diffusers.log_model(
                 adapter.path,
-                base_model=str(Path(base.path).resolve()),
+                base_model=base.path,
                 name=f"adapter_{namespace}",
                 registered_model_name=name,
                 pip_requirements=["diffusers", "peft", "torch", "transformers"],

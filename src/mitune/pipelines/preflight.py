@@ -77,16 +77,18 @@ def check_prompts(folder: Path, settings: Prompts) -> None:
 
 
 def check_model(model: ModelRef | None) -> None:
-    """The model's folder must be whole; a hub id is left to the hub, and no model is none.
+    """The model's folder must be whole, or the hub must know it; no model is none.
 
     Raises
     ------
     ModelError, UserError
         Naming the file.
     """
-    if model is None or model.from_hub:
+    if model is None:
         return
     index = model_index(model)
+    if model.from_hub:
+        return  # its weights come when they are needed
     absent = absent_parts(index)
     parts = [Path(model.path) / part for part in index if part in _WEIGHTED and part not in absent]
     for part in parts:
