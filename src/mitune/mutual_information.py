@@ -46,7 +46,8 @@ class PathScore(BaseModel):
 
     - `quadrature` (default): half the log-SNR step of the actual grid; nats on any path.
     - `paper`: on a DDPM grid kappa_t = beta_t T / (2 alpha_t (1 - abar_t)), alpha_t = 1 - beta_t,
-      averaged over the grid (eq. 2); on a flow t / (1 - t) (RFMI, eq. 12), averaged likewise.
+      averaged over the grid (eq. 2); on a flow t / (1 - t) dt (RFMI, eq. 12), by the
+      trapezoid rule over the sampler's own grid down to s = 0, shifted or not.
     - `released`: the authors' code. DDPM: no alpha_t (<= 1.2 % apart), only t > 50, averaged over
       the kept steps; sharp conditionals lose up to half their information. Departure: v-predictions
       are converted to eps first. Flow: only 0.05 < s < 1, averaged over a grid that is dense near
@@ -113,10 +114,14 @@ class PathScore(BaseModel):
     def _published_flow(self, path: RectifiedFlowPath, times: Tensor) -> Tensor:
         """Published is (1 - s) / s on v . dv; ours is what multiplies (1 - s)^2 v . dv."""
         s = path.sigma(times)
-        kept = (s > (_RELEASED_LEAST_SIGMA if self.weights == "released" else 0)) & (s < 1)
+        released = self.weights == "released"
+        kept = (s > (_RELEASED_LEAST_SIGMA if released else 0)) & (s < 1)
         if not bool(kept.any()):
             raise ValueError(f"weights: {self.weights!r} leaves no step of this grid")
-        return torch.where(kept, 1 / (s * (1 - s)), 0.0) / kept.sum()
+        if released:
+            return torch.where(kept, 1 / (s * (1 - s)), 0.0) / kept.sum()
+        steps = (s.diff(append=s.new_zeros(1)) + s.diff(prepend=s[:1])).abs() / 2
+        return torch.where(kept, steps / (s * (1 - s)), 0.0)
 
     def increment(self, step: Step, weight: float | Tensor) -> Tensor:
         """One step's w_t ||eps_c - eps_u||^2, or another form, (B,) nats."""
