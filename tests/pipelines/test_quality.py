@@ -1,5 +1,6 @@
 """Pipeline `quality` on the finished smoke run."""
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,9 @@ def test_every_model_is_compared_with_rendered_scenes(project: Path, finished) -
     assert (folder / "quality.png").stat().st_size > 10_000
 
     wins = pd.read_csv(folder / "win_rates.csv")
-    assert len(wins) == 4 * 3 and set(wins["other"]) == {"base"} and set(wins["n"]) == {2}
+    pairs = set(zip(wins["other"], wins["model"], strict=True))
+    assert pairs == set(combinations(MODELS, 2))
+    assert len(wins) == 10 * 3 and set(wins["n"]) == {2}
     assert (wins["rate"] == (wins["wins"] + wins["ties"] / 2) / 2).all()
     assert wins["rate"].between(wins["low"], wins["high"]).all()
 

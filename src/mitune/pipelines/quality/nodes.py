@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from itertools import combinations
 from typing import TypeAlias
 
 import pandas as pd
@@ -55,15 +56,15 @@ def _seen_by(embedder: str, owner: str, features: _ByEmbedder) -> Features | Mom
 
 
 def count_wins(models: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
-    """Node function: every model against the first one, by metric; a prompt is a trial."""
+    """Node function: every model against each before it, by metric; a prompt is a trial."""
 
     def count_wins_of_models(metrics: Metrics, *evaluations: pd.DataFrame) -> pd.DataFrame:
-        base, *others = evaluations
+        tables = dict(zip(models, evaluations, strict=True))
         rows = [
-            {"model": model, "other": models[0], "metric": metric, **asdict(found)}
-            for model, evaluation in zip(models[1:], others, strict=True)
+            {"model": model, "other": other, "metric": metric, **asdict(found)}
+            for other, model in combinations(models, 2)
             for metric in metrics.scorers
-            for found in (win_rate(evaluation, base, metric),)
+            for found in (win_rate(tables[model], tables[other], metric),)
         ]
         return pd.DataFrame(rows)
 
