@@ -24,6 +24,7 @@ class PipelineBackbone(ABC):
 
     pipeline_type: ClassVar[type[DiffusionPipeline]]
     network_name: ClassVar[str] = "unet"
+    last_layers: ClassVar[tuple[str, ...]] = ("conv_norm_out", "conv_out")
     frozen: ClassVar[tuple[str, ...]] = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3")
     options: ClassVar[dict[str, Any]] = {}
 
@@ -35,6 +36,9 @@ class PipelineBackbone(ABC):
             part = getattr(pipeline, name, None)
             if part is not None:
                 part.requires_grad_(False).eval()
+        for name in self.last_layers:
+            # Rounded predictions would be the least digits of their difference, which MI is.
+            getattr(self.network, name).float().register_forward_pre_hook(_in_float32)
 
     @classmethod
     def open(
@@ -122,6 +126,10 @@ class PipelineBackbone(ABC):
             mode = vae.encode(scaled).latent_dist.mode()
             latents.append(((mode - shift) * vae.config.scaling_factor).float())
         return torch.cat(latents)
+
+
+def _in_float32(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(tensor.float() for tensor in inputs)
 
 
 def _at_once(pixels_each: int) -> int:

@@ -41,6 +41,7 @@ class StableDiffusion3(PipelineBackbone):
 
     pipeline_type = StableDiffusion3Pipeline
     network_name = "transformer"
+    last_layers = ("norm_out", "proj_out")
 
     @property
     def denoiser(self) -> FlowTransformerDenoiser:
