@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, UNet2DConditionModel
 
 from mitune.backbones.base import ModelError, ModelRef
 
@@ -45,6 +45,43 @@ def _index_on_hub(ref: ModelRef) -> dict[str, Any]:
             f"{ref.path}@{ref.revision}: cannot be read from the hub "
             f"({str(error).strip().splitlines()[0]}); check the name, the connection and "
             "`hf auth login`, or point `model` in globals.yml to a local folder"
+        ) from error
+
+
+def check_two_branches(ref: ModelRef, index: Mapping[str, Any]) -> None:
+    """A network must predict with and without a prompt: MI is the difference of the two.
+
+    Distilling guidance into a network leaves one branch, which takes the scale as an input: LCM's
+    UNets (`time_cond_proj_dim`), FLUX.1 dev (`guidance_embeds`). Other distillation leaves no mark.
+
+    Raises
+    ------
+    ModelError
+        Naming the setting that tells.
+    """
+    for part in ("unet", "transformer"):
+        if not index.get(part, [None])[0]:
+            continue
+        config = _part_config(ref, part)
+        for mark in ("time_cond_proj_dim", "guidance_embeds"):
+            if config.get(mark):
+                raise ModelError(
+                    f"{ref.path}/{part}/config.json: {mark} is {config[mark]}: guidance was "
+                    "distilled into this network, so it has no unconditional prediction and MI "
+                    "nothing to compare with; use the model that it was distilled from"
+                )
+
+
+def _part_config(ref: ModelRef, part: str) -> dict[str, Any]:
+    try:
+        return dict(
+            UNet2DConditionModel.load_config(ref.path, subfolder=part, revision=ref.revision)
+        )
+    except Exception as error:  # whatever broke, say where
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"{ref.path}/{part}/config.json: cannot be read ({reason}); restore or download the "
+            "folder again"
         ) from error
 
 

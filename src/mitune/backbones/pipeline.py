@@ -24,6 +24,7 @@ class PipelineBackbone(ABC):
 
     pipeline_type: ClassVar[type[DiffusionPipeline]]
     network_name: ClassVar[str] = "unet"
+    needed: ClassVar[tuple[str, ...]] = ("text_encoder",)
     last_layers: ClassVar[tuple[str, ...]] = ("conv_norm_out", "conv_out")
     frozen: ClassVar[tuple[str, ...]] = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3")
     options: ClassVar[dict[str, Any]] = {}

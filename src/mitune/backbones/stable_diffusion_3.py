@@ -34,13 +34,15 @@ class FlowTransformerDenoiser:
 
 
 class StableDiffusion3(PipelineBackbone):
-    """Backbone around a `StableDiffusion3Pipeline`; without T5 its tokens are zeros.
+    """Backbone around a `StableDiffusion3Pipeline`.
 
+    It may be without T5, whose tokens are then zeros, as in diffusers; not without a CLIP encoder.
     The shift of the schedule is the sampler's: it chooses among times, not what they mean.
     """
 
     pipeline_type = StableDiffusion3Pipeline
     network_name = "transformer"
+    needed = ("text_encoder", "text_encoder_2")
     last_layers = ("norm_out", "proj_out")
 
     @property

@@ -38,6 +38,7 @@ class StableDiffusionXL(UNetBackbone):
 
     pipeline_type = StableDiffusionXLPipeline
     denoiser_type = SizedUNetDenoiser
+    needed = ("text_encoder", "text_encoder_2")
 
     @torch.no_grad()
     def encode_prompts(self, prompts: Sequence[str]) -> Condition:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from mitune.backbones.base import ModelRef
+from mitune.backbones import ModelRef, family_of
 from mitune.backbones.model_index import absent_parts, model_index
 from mitune.candidates import ESTIMATES, Generation
 from mitune.composition import RandomK
@@ -86,6 +86,7 @@ def check_model(model: ModelRef | None) -> None:
     """
     if model is None:
         return
+    family_of(model)
     index = model_index(model)
     if model.from_hub:
         return  # its weights come when they are needed
