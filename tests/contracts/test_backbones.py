@@ -1,5 +1,8 @@
 """One set of laws for every model family, against diffusers' own pipelines."""
 
+import copy
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +16,13 @@ from PIL import Image
 
 from mitune import adapters
 from mitune.adapters import AdapterSettings
-from mitune.backbones import AdapterRef, ModelRef, open_backbone
+from mitune.backbones import AdapterRef, ModelError, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.backbones.model_index import absent_parts, model_index
 from mitune.errors import UserError
 from mitune.finetuning import Finetuning, finetune
 from mitune.guidance import ClassifierFree
-from mitune.mutual_information import (
-    ForwardScore,
-    InformationDecomposition,
-    PathScore,
-    information,
-)
+from mitune.mutual_information import ForwardScore, PathScore, information
 from mitune.sampling import build_scheduler, initial_noise, sample
 from mitune.training import Optimisation
 from tests.contracts.tiny import FAMILIES, build
@@ -111,30 +109,87 @@ def test_an_image_does_not_depend_on_its_batch(backbone: Backbone) -> None:
     )
 
 
-def test_representations_agree_at_every_time(backbone: Backbone) -> None:
-    """alpha x0 + sigma eps is the latent, whatever the network predicts."""
-    z_t = noise_of(backbone, 3)
-    t = torch.tensor([100.0, 500.0, 900.0])
-    times = t if backbone.network_name == "transformer" else t.long()
-    condition = backbone.encode_prompts(PROMPTS[:1]).expand(3)
-    found = backbone.denoiser.predict(z_t, times, condition)
-    torch.testing.assert_close(
-        found.alpha * found.x0 + found.sigma * found.eps, z_t, rtol=1e-4, atol=1e-4
+def test_prompts_are_encoded_as_in_diffusers(backbone: Backbone) -> None:
+    """The empty prompt is its unconditional branch, also between others."""
+    others = {"prompt_2": None, "prompt_3": None} if backbone.network_name == "transformer" else {}
+    # Conditional, unconditional; pooled likewise where there is such a thing.
+    expected = backbone.pipeline.encode_prompt(
+        prompt=PROMPTS,
+        device=CPU,
+        num_images_per_prompt=1,
+        do_classifier_free_guidance=True,
+        **others,
     )
+    found = backbone.encode_prompts([PROMPTS[0], "", PROMPTS[1]]).tensors
+    assert len(expected) == 2 * sum(name in found for name in ("prompt", "pooled"))
+    for i, name in zip(range(0, len(expected), 2), ("prompt", "pooled"), strict=False):
+        torch.testing.assert_close(found[name][[0, 2]], expected[i])
+        torch.testing.assert_close(found[name][1], expected[i + 1][0])
 
 
-def test_the_empty_prompt_has_no_information(backbone: Backbone) -> None:
-    empty = backbone.encode_prompts([""])
-    latents = noise_of(backbone, 2)
+def test_a_prediction_is_what_the_scheduler_takes_it_for(backbone: Backbone) -> None:
+    """Clean latents by diffusers' own conversion, by the prediction type that was saved."""
+    scheduler = copy.deepcopy(backbone.pipeline.scheduler)
+    scheduler.set_timesteps(3)
+    z_t = noise_of(backbone, 1)
+    condition = backbone.encode_prompts(PROMPTS[:1])
+    # Of a flow, the step to no noise: diffusers has no name for what it takes for clean.
+    flow = backbone.network_name == "transformer"
+    for t in scheduler.timesteps[-1:] if flow else scheduler.timesteps:
+        found = backbone.denoiser.predict(z_t, t[None], condition)
+        step = scheduler.step(found.raw, t, z_t)
+        clean = step.prev_sample if flow else step.pred_original_sample
+        torch.testing.assert_close(found.x0, clean, rtol=1e-4, atol=1e-4)
+        noised = found.alpha * clean + found.sigma * found.eps
+        torch.testing.assert_close(noised, z_t, rtol=1e-4, atol=1e-4)
+
+
+def test_only_the_empty_prompt_has_no_information(backbone: Backbone) -> None:
+    """Encoded beside another prompt, it is still the unconditional branch."""
     (found,) = information(
         backbone.denoiser,
-        latents,
-        empty.expand(2),
-        empty,
-        [InformationDecomposition(draws=4)],
+        noise_of(backbone, 1).expand(2, -1, -1, -1),
+        backbone.encode_prompts(["", PROMPTS[0]]),
+        backbone.encode_prompts([""]),
+        [ForwardScore(draws=4)],
         torch.Generator().manual_seed(0),
     )
-    torch.testing.assert_close(found.score, torch.zeros(2), rtol=0, atol=1e-5)
+    empty, other = found.score.tolist()
+    assert empty < 1e-6 and other > 1e-2
+
+
+def _saved_without(folder: Path, target: Path, part: str) -> ModelRef:
+    shutil.copytree(folder, target)
+    index = json.loads((target / "model_index.json").read_text())
+    index[part] = [None, None]
+    (target / "model_index.json").write_text(json.dumps(index))
+    return ModelRef(str(target), "without")
+
+
+def test_a_clip_encoder_may_not_be_absent(folder: Path, backbone: Backbone, tmp_path: Path) -> None:
+    for part in ("text_encoder", "text_encoder_2"):
+        if hasattr(backbone.pipeline, part):
+            ref = _saved_without(folder, tmp_path / part, part)
+            with pytest.raises(ModelError, match=rf"saved without {part}; .* save the pipeline"):
+                open_backbone(ref, CPU)
+
+
+DISTILLED = {
+    "StableDiffusionPipeline": ("unet", {"time_cond_proj_dim": 256}),
+    "LatentConsistencyModelPipeline": ("unet", {"time_cond_proj_dim": 256}),
+    "FluxPipeline": ("transformer", {"guidance_embeds": True}),
+}
+
+
+@pytest.mark.parametrize("name", DISTILLED)
+def test_distilled_guidance_is_refused_before_weights_are_read(name: str, tmp_path: Path) -> None:
+    part, config = DISTILLED[name]
+    index = {"_class_name": name, part: ["diffusers", "Network"]}
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    (tmp_path / part).mkdir()
+    (tmp_path / part / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"config\.json: \w+ is .* no unconditional prediction"):
+        open_backbone(ModelRef(str(tmp_path), "distilled"), CPU)
 
 
 def test_information_is_found_along_the_path(backbone: Backbone) -> None:
@@ -164,7 +219,9 @@ def test_predictions_have_the_digits_of_float32(folder: Path, dtype: str) -> Non
     assert raw.dtype == torch.float32 and (raw != rounded).float().mean() > 0.9
 
 
-@pytest.mark.parametrize(("dtype", "mean", "each"), [("float16", 2e-3, 2e-2), ("bfloat16", 4e-2, 0.2)])
+@pytest.mark.parametrize(
+    ("dtype", "mean", "each"), [("float16", 2e-3, 2e-2), ("bfloat16", 4e-2, 0.2)]
+)
 def test_half_precision_adds_little_noise(
     folder: Path, dtype: str, mean: float, each: float
 ) -> None:

@@ -17,6 +17,9 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5TokenizerFast,
 )
 
 from tests.conftest import SHIPPED
@@ -118,8 +121,29 @@ def stable_diffusion_xl() -> StableDiffusionXLPipeline:
     )
 
 
-def stable_diffusion_3() -> StableDiffusion3Pipeline:
+def _t5_tokenizer() -> T5TokenizerFast:
+    """One token a letter."""
+    special = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    letters = [(letter, -1.0) for letter in "\u2581abcdefghijklmnopqrstuvwxyz"]
+    return T5TokenizerFast(vocab=[*special, *letters], extra_ids=0)
+
+
+def _t5(tokenizer: T5TokenizerFast) -> T5EncoderModel:
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=2 * WIDTH,
+        d_kv=8,
+        d_ff=WIDTH,
+        num_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+    )
+    return T5EncoderModel(config)
+
+
+def stable_diffusion_3(with_t5: bool = False) -> StableDiffusion3Pipeline:
     tokenizer = _tokenizer()
+    t5_tokenizer = _t5_tokenizer() if with_t5 else None
     transformer = SD3Transformer2DModel(
         sample_size=8,
         patch_size=2,
@@ -137,13 +161,17 @@ def stable_diffusion_3() -> StableDiffusion3Pipeline:
         vae=_vae(shift_factor=0.06, use_quant_conv=False, use_post_quant_conv=False),
         text_encoder=_text(CLIPTextModelWithProjection, tokenizer),
         text_encoder_2=_text(CLIPTextModelWithProjection, tokenizer),
-        text_encoder_3=None,
+        text_encoder_3=_t5(t5_tokenizer) if t5_tokenizer else None,
         tokenizer=tokenizer,
         tokenizer_2=tokenizer,
-        tokenizer_3=None,
+        tokenizer_3=t5_tokenizer,
         transformer=transformer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
     )
+
+
+def stable_diffusion_3_with_t5() -> StableDiffusion3Pipeline:
+    return stable_diffusion_3(with_t5=True)
 
 
 FAMILIES = {
@@ -151,6 +179,7 @@ FAMILIES = {
     "sd-v": stable_diffusion_v,
     "sdxl": stable_diffusion_xl,
     "sd3": stable_diffusion_3,
+    "sd3-t5": stable_diffusion_3_with_t5,
 }
 
 
