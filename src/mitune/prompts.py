@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from mitune.prompt_sources import PromptError, PromptLine, PromptSource, Split
 
 _COLUMNS = ("prompt_id", "category", "prompt", "file", "line")
 _CUT: tuple[Split, ...] = ("test", "tuning")
+_ASKED_AT_ONCE = 10_000
+
+Fits: TypeAlias = Callable[[Sequence[str]], Sequence[bool]]
 
 
 def prompt_id(text: str) -> str:
@@ -26,12 +30,14 @@ def read_splits(
     categories: Sequence[str],
     per_category: Mapping[Split, int],
     seed: int,
+    fits: Fits | None = None,
 ) -> dict[Split, pd.DataFrame]:
     """Tables `train`, `tuning`, `test`: prompt_id, category, prompt, file, line.
 
     `per_category` prompts of each are drawn, the same ones for a given seed, and those already
     drawn stay when the number grows; 0 takes all there are. A split that the source does not have
-    is cut from its train prompts first, never from its test prompts; 0 then cuts none.
+    is cut from its train prompts first, never from its test prompts; 0 then cuts none. Prompts that
+    `fits` says no to are passed over, as if the source did not have them.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def read_splits(
     for split in _CUT:
         if split not in lines:
             count = per_category[split]
-            lines[split] = _draw(lines["train"], split, count, seed, cut=True) if count else []
+            lines[split] = _draw(lines["train"], split, count, seed, fits, True) if count else []
             texts = {line.text for line in lines[split]}
             lines["train"] = [line for line in lines["train"] if line.text not in texts]
     if not lines["test"]:
@@ -51,7 +57,7 @@ def read_splits(
             "hold out"
         )
     drawn = {
-        split: _table(_draw(found, split, per_category[split] or None, seed))
+        split: _table(_draw(found, split, per_category[split] or None, seed, fits))
         for split, found in lines.items()
     }
     _check_distinct(pd.concat(drawn.values()))
@@ -59,21 +65,45 @@ def read_splits(
 
 
 def _draw(
-    lines: Sequence[PromptLine], split: Split, count: int | None, seed: int, cut: bool = False
+    lines: Sequence[PromptLine],
+    split: Split,
+    count: int | None,
+    seed: int,
+    fits: Fits | None,
+    cut: bool = False,
 ) -> list[PromptLine]:
     """`count` lines of each category, by rank of a hash: a larger count adds to a smaller one."""
-    found = []
+    found: list[PromptLine] = []
     for category in dict.fromkeys(line.category for line in lines):
         own = [line for line in lines if line.category == category]
-        if count and count > len(own):
-            raise PromptError(
-                f"{own[0].file}: {len(own)} prompts of {category}, {count} asked for; lower "
-                f"prompts.{split}_per_category or add prompts"
-            )
         salt = f"{split}:{seed}" if cut else f"{seed}"
         ranked = sorted(own, key=lambda x: hashlib.sha1(f"{salt}:{x.text}".encode()).digest())
-        found += ranked[:count]
+        kept = _first(ranked, count, fits)
+        wanted = count or 1
+        if len(kept) < wanted:
+            long = " that are not too long" if fits else ""
+            raise PromptError(
+                f"{own[0].file}: {len(kept)} prompts of {category}{long}, {wanted} asked for; "
+                f"lower prompts.{split}_per_category or add prompts"
+            )
+        found += kept
     return found
+
+
+def _first(
+    lines: Sequence[PromptLine], count: int | None, fits: Fits | None
+) -> Sequence[PromptLine]:
+    """The first `count` that fit, or all; of millions, no more are looked at than it takes."""
+    if fits is None:
+        return lines[:count]
+    kept: list[PromptLine] = []
+    for start in range(0, len(lines), _ASKED_AT_ONCE):
+        part = lines[start : start + _ASKED_AT_ONCE]
+        answers = fits([line.text for line in part])
+        kept += [line for line, yes in zip(part, answers, strict=True) if yes]
+        if count and len(kept) >= count:
+            break
+    return kept[:count]
 
 
 def _table(lines: Sequence[PromptLine]) -> pd.DataFrame:

@@ -14,6 +14,10 @@ class Prompts(BaseModel):
 
     No categories means all that a source has, and 0 per category all prompts.
 
+    `overlong`: what to do about a prompt that no text encoder of the model reads to its end.
+    `refuse` the run; `drop` it before prompts are drawn, so that the numbers asked for are still
+    reached; or `truncate`: the prompt stays as it is and the encoder cuts it off.
+
     `evaluate_on`: models are compared on `test` prompts; choose settings on `tuning`.
     """
 
@@ -24,6 +28,7 @@ class Prompts(BaseModel):
     train_per_category: NonNegativeInt = 0
     tuning_per_category: NonNegativeInt = 0
     test_per_category: NonNegativeInt = 0
+    overlong: Literal["refuse", "drop", "truncate"] = "refuse"
     evaluate_on: Literal["test", "tuning"] = "test"
     seed: NonNegativeInt = 0
 
