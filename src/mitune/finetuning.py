@@ -55,7 +55,8 @@ def finetune(
 ) -> Iterator[TrainingStep]:
     """Train an adapter on `selection` (columns latent, prompt; attrs latent_shape).
 
-    An optional column `weight` weights the rows. When the iterator is exhausted the trained
+    An optional column `weight` weights the rows. While it trains nothing but the network is on the
+    accelerator. When the iterator is exhausted the trained
     adapter is on `backbone`: save it with `adapters.save`.
 
     Raises
@@ -67,6 +68,7 @@ def finetune(
     prompts = sorted(set(selection["prompt"]))
     # The last row is the empty prompt, for caption dropout.
     encoded = backbone.encode_prompts([*prompts, ""])
+    backbone.keep_network()
     rows_of = torch.tensor([prompts.index(p) for p in selection["prompt"]])
     if settings.start == "previous" and previous.path is not None:
         adapters.load(backbone, previous, trainable=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, cpu_offload_with_hook
 from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from PIL import Image
@@ -267,6 +267,18 @@ def test_an_adapter_is_trained_in_float32_on_half_precision(folder: Path) -> Non
     assert len(steps) == 2 and all("lora_" in name for name in trained)
     assert {p.dtype for p in trained.values()} == {torch.float32}
     assert any(p.abs().sum() > 0 for n, p in trained.items() if "lora_B" in n)
+
+
+def test_training_keeps_nothing_but_the_network_on_the_accelerator(backbone: Backbone) -> None:
+    """`meta` stands for one, and its hooks for those that diffusers offloads with."""
+    accelerator = torch.device("meta")
+    parts = {n: p for n, p in backbone.pipeline.components.items() if hasattr(p, "parameters")}
+    for part in parts.values():
+        cpu_offload_with_hook(part, accelerator)
+    backbone.device = accelerator
+    backbone.keep_network()
+    assert {n for n, part in parts.items() if part.device == accelerator} == {backbone.network_name}
+    assert len(parts) > 2 and not any(hasattr(part, "_hf_hook") for part in parts.values())
 
 
 def test_every_attention_and_feed_forward_layer_is_adapted(backbone: Backbone) -> None:

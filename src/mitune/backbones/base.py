@@ -71,6 +71,10 @@ class Backbone(Protocol):
     @property
     def latent_shape(self) -> tuple[int, int, int]: ...
     def encode_prompts(self, prompts: Sequence[str]) -> Condition: ...
+    def keep_network(self) -> None:
+        """Leave nothing but the network on the accelerator."""
+        ...
+
     @property
     def image_size(self) -> int:
         """Side of a picture in pixels."""

@@ -91,6 +91,15 @@ class PipelineBackbone(ABC):
         network: nn.Module = getattr(self.pipeline, self.network_name)
         return network
 
+    def keep_network(self) -> None:
+        """Leave nothing but the network on the accelerator; prompts cannot be encoded after it."""
+        self.pipeline.remove_all_hooks()
+        for name in self.frozen:
+            part = getattr(self.pipeline, name, None)
+            if part is not None:
+                part.to("cpu")
+        self.network.to(self.device)
+
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, h, w)."""

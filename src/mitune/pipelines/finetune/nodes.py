@@ -31,9 +31,11 @@ def train(
     round_ = adapter_in.round + 1
     key = _key(selection, model, adapter_in, settings)
     checkpoint = Checkpoint(scratch / f"{key}.pt", key, resources.checkpoint_seconds)
-    backbone = open_backbone(model, resources.torch_device, settings.dtype)
+    backbone = open_backbone(model, resources.torch_device, settings.dtype, resources.offload)
     if resources.gradient_checkpointing:
         backbone.network.enable_gradient_checkpointing()  # type: ignore[operator]
+    if resources.compile:
+        backbone.network.compile()
     accelerator = Accelerator(cpu=resources.torch_device.type == "cpu")
     steps = finetune(backbone, selection, settings, adapter_in, accelerator, checkpoint)
     total = settings.optimisation.steps
