@@ -5,9 +5,10 @@
 
 Ratios within one run: images per second of generation with the path score in half precision against
 plain diffusers sampling with the same evaluations, and against ourselves in float32; the share of
-the matrix-multiplication rate measured here that the network reaches; fine-tuning rows per second;
-peak memory. Results go to benchmarks/results, named after the machine. Text encoders are one layer
-deep and the autoencoder is small: neither is timed.
+the matrix-multiplication rate measured here that the network reaches, in generation and in
+fine-tuning (where what gradient checkpointing computes again counts too); fine-tuning rows per
+second; peak memory of each. Results go to benchmarks/results, named after the machine. Text
+encoders are one layer deep and the autoencoder is small: neither is timed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +160,10 @@ NETWORKS: dict[str, tuple[type, dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def build(family: str, small: bool, device: torch.device, dtype: torch.dtype) -> PipelineBackbone:
-    """The backbone of a family around a random network."""
+def build(
+    family: str, small: bool, device: torch.device, dtype: torch.dtype
+) -> tuple[Any, Callable[[], PipelineBackbone]]:
+    """A family's pipeline around a random network, and what makes a backbone of it."""
     torch.manual_seed(0)
     kind, full, shrunk = NETWORKS[family]
     network = kind(**{**full, **(shrunk if small else {})})
@@ -204,7 +208,8 @@ def build(family: str, small: bool, device: torch.device, dtype: torch.dtype) ->
             scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         )
     pipeline.set_progress_bar_config(disable=True)
-    return wrap(pipeline.to(device, dtype), ModelRef("random", family), device)
+    pipeline.to(device, dtype)
+    return pipeline, partial(wrap, pipeline, ModelRef("random", family), device)
 
 
 def timed(action: Callable[[], object], device: torch.device) -> float:
@@ -231,8 +236,23 @@ def matmul_rate(device: torch.device, dtype: torch.dtype, size: int) -> float:
     return 2 * size**3 / timed(lambda: a @ a, device)
 
 
-def sampling(backbone: Backbone, family: str, count: int) -> tuple[float, float]:
-    """Seconds for `count` images: diffusers, and ours with the path score."""
+def plain_sampling(pipeline: Any, count: int, device: torch.device) -> float:
+    """Seconds for `count` images by diffusers."""
+
+    def plain() -> None:
+        pipeline(
+            PROMPT,
+            num_images_per_prompt=count,
+            num_inference_steps=STEPS,
+            guidance_scale=7.5,
+            output_type="latent",
+        )
+
+    return timed(plain, device)
+
+
+def sampling(backbone: Backbone, family: str, count: int) -> float:
+    """Seconds for `count` images with the path score."""
     prompts = pd.DataFrame({"prompt_id": ["0"], "category": ["color"], "prompt": [PROMPT]})
     settings = Generation(
         images_per_prompt=count,
@@ -241,20 +261,9 @@ def sampling(backbone: Backbone, family: str, count: int) -> tuple[float, float]
         guidance=ClassifierFree(scale=7.5),
     )
     source = Source(ModelRef("random", family), AdapterRef(None), "benchmark")
-
-    def plain() -> None:
-        backbone.pipeline(
-            PROMPT,
-            num_images_per_prompt=count,
-            num_inference_steps=STEPS,
-            guidance_scale=7.5,
-            output_type="latent",
-        )
-
-    def ours() -> None:
-        list(generate(backbone, source, prompts, settings, count))
-
-    return timed(plain, backbone.device), timed(ours, backbone.device)
+    return timed(
+        lambda: list(generate(backbone, source, prompts, settings, count)), backbone.device
+    )
 
 
 def operations(backbone: Backbone) -> float:
@@ -267,8 +276,8 @@ def operations(backbone: Backbone) -> float:
     return float(counter.get_total_flops())
 
 
-def tuning(backbone: Backbone, count: int) -> float:
-    """Seconds for the gradients of `count` rows, DoRA of rank 32."""
+def tuning(backbone: Backbone, count: int) -> tuple[float, float]:
+    """Seconds and floating-point operations for the gradients of `count` rows, DoRA of rank 32."""
     adapters.attach(backbone, AdapterSettings(), seed=0)
     backbone.network.enable_gradient_checkpointing()  # type: ignore[operator]
     accelerator = Accelerator(cpu=backbone.device.type == "cpu")
@@ -285,25 +294,40 @@ def tuning(backbone: Backbone, count: int) -> float:
         for parameter in backbone.network.parameters():
             parameter.grad = None
 
-    return timed(step, backbone.device)
+    backbone.keep_network()
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return timed(step, backbone.device), float(counter.get_total_flops())
+
+
+def _peak_gib(device: torch.device) -> float:
+    """Most memory since the last call."""
+    if device.type != "cuda":
+        return 0.0
+    peak = torch.cuda.max_memory_allocated() / 2**30
+    torch.cuda.reset_peak_memory_stats()
+    return peak
 
 
 def measure(family: str, small: bool, device: torch.device) -> dict[str, float]:
     """All figures of one family."""
     half = torch.bfloat16 if family == "sd35" or device.type == "cpu" else torch.float16
     count = 2 if small else BATCH[family]
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    backbone = build(family, small, device, half)
+    _peak_gib(device)
+    pipeline, backbone_of = build(family, small, device, half)
+    plain = plain_sampling(pipeline, count, device)
+    backbone = backbone_of()  # from here on its last layers are float32
     flops = operations(backbone)
-    plain, ours = sampling(backbone, family, count)
-    peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
+    ours = sampling(backbone, family, count)
+    peak = _peak_gib(device)
     rate = matmul_rate(device, half, 512 if small else 8192)
-    tune = tuning(backbone, count)
-    del backbone
-    single = build(family, small, device, torch.float32)
-    _, slow = sampling(single, family, count)
-    tune_slow = tuning(single, count)
+    _peak_gib(device)
+    tune, tune_flops = tuning(backbone, count)
+    tune_peak = _peak_gib(device)
+    del pipeline, backbone_of, backbone
+    single = build(family, small, device, torch.float32)[1]()
+    slow = sampling(single, family, count)
+    tune_slow, _ = tuning(single, count)
     return {
         "images_per_second": count / ours,
         "speed_over_diffusers": plain / ours,
@@ -312,6 +336,8 @@ def measure(family: str, small: bool, device: torch.device) -> dict[str, float]:
         "generation_peak_gib": peak,
         "tuning_rows_per_second": count / tune,
         "tuning_speed_over_float32": tune_slow / tune,
+        "tuning_share_of_matmul_rate": tune_flops / tune / rate,
+        "tuning_peak_gib": tune_peak,
     }
 
 

@@ -20,7 +20,11 @@ _PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
 
 
 class PipelineBackbone(ABC):
-    """Backbone around a diffusers pipeline; families say what conditions and predictions are."""
+    """Backbone around a diffusers pipeline; families say what conditions and predictions are.
+
+    In half precision the network's last layers stay in float32, which the pipeline's own loop does
+    not expect: there use its parts, not the pipeline.
+    """
 
     pipeline_type: ClassVar[type[DiffusionPipeline]]
     network_name: ClassVar[str] = "unet"
