@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from transformers import AutoTokenizer, CLIPModel
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from mitune.metrics import MetricError, PickScore
 from tests.metrics import by_hand
@@ -21,6 +23,21 @@ def test_equals_a_hundred_cosines_written_out(
     found = PickScore(path=clip_folder).load(CPU)(images, prompts)
     np.testing.assert_allclose(found, expected, atol=2e-3)
     assert np.ptp(expected) > 1
+
+
+def test_pictures_are_cut_as_the_readmes_processor_does(clip_folder: Path) -> None:
+    """Three columns too many: one and a half on each side."""
+    image = np.random.default_rng(0).integers(0, 256, (1, SIZE, SIZE + 3, 3), dtype=np.uint8)
+    sides = {"size": {"shortest_edge": SIZE}, "crop_size": {"height": SIZE, "width": SIZE}}
+    pixels = CLIPImageProcessorPil(**sides)(image[0], return_tensors="pt")["pixel_values"]
+    model = CLIPModel.from_pretrained(clip_folder).eval()
+    ids = AutoTokenizer.from_pretrained(clip_folder)(
+        ["a red circle"], padding="max_length", truncation=True, return_tensors="pt"
+    )
+    with torch.no_grad():
+        expected = model(pixel_values=pixels, **ids).logits_per_image.item()
+    found = PickScore(path=clip_folder).load(CPU)(image, ["a red circle"])
+    assert found[0] == pytest.approx(expected, abs=1e-3)
 
 
 def test_batches_order_and_memory_do_not_matter(

@@ -24,14 +24,16 @@ class PickScore(Network):
     """
 
     scale: ClassVar[str] = "exp(logit scale) times cosine, about 18 to 24"
-    preprocessing: ClassVar[str] = "shorter side bicubic (PIL), centre crop, CLIP mean and std"
+    preprocessing: ClassVar[str] = (
+        "shorter side bicubic (PIL), centre crop rounded down, CLIP mean and std"
+    )
 
     kind: Literal["pick_score"] = "pick_score"
 
     def load(self, device: torch.device) -> Scorer:
         """Read the model. Raises MetricError if weights are missing or truncated."""
         clip = ClipEncoders(self, device)
-        pixels = Pixels(clip.image_size)
+        pixels = Pixels(clip.image_size, "crop_floor")
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             return clip.logit_scale * clip.cosines(images, prompts, pixels, self.batch_size)

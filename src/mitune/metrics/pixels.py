@@ -21,10 +21,12 @@ class Pixels:
 
     `fit`: `crop` brings the shorter side to `size` and cuts the middle out; `stretch` ignores the
     aspect ratio. Both resize in PIL, so that numbers do not depend on the version of torchvision.
+    Of an odd number of pixels too many, `crop` takes half on each side rounded to even, as
+    torchvision does, and `crop_floor` rounded down, as transformers' processors do.
     """
 
     size: int
-    fit: Literal["crop", "stretch"] = "crop"
+    fit: Literal["crop", "crop_floor", "stretch"] = "crop"
     mean: tuple[float, float, float] = CLIP_MEAN
     std: tuple[float, float, float] = CLIP_STD
 
@@ -36,15 +38,18 @@ class Pixels:
         return (pixels - mean) / std
 
     def _resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Sizes and offsets are rounded as torchvision does."""
+        """The longer side is rounded down, as both torchvision and transformers do."""
         height, width = image.shape[:2]
         if (height, width) == (self.size, self.size):
             return image
         shorter = min(height, width)
-        if self.fit == "crop":
+        if self.fit != "stretch":
             height, width = (int(self.size * side / shorter) for side in (height, width))
         else:
             height = width = self.size
         resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
-        top, left = (round((side - self.size) / 2) for side in (height, width))
+        top, left = (self._half(side - self.size) for side in (height, width))
         return np.asarray(resized)[top : top + self.size, left : left + self.size]
+
+    def _half(self, excess: int) -> int:
+        return excess // 2 if self.fit == "crop_floor" else round(excess / 2)
