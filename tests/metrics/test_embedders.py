@@ -129,7 +129,7 @@ def test_missing_weights_are_one_line(kind: str, tmp_path: Path) -> None:
     if kind == "inception":
         given["network"] = "torchscript"
     config = TypeAdapter(EmbedderConfig).validate_python(given)
-    with pytest.raises(MetricError, match=r"nowhere: .* cannot be read") as caught:
+    with pytest.raises(MetricError, match=r"nowhere: .* is not there") as caught:
         config.load(CPU)
     assert "\n" not in str(caught.value)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from mitune.errors import UserError
+from mitune.metrics.remedy import hub_remedy, on_hub, remedy
 
 
 class Scorer(Protocol):
@@ -97,7 +98,7 @@ class Weights(Metric):
     @property
     def from_hub(self) -> bool:
         """Whether `path` is a hub id."""
-        return self.revision is not None and not self.path.exists()
+        return on_hub(self.path, self.revision)
 
     @property
     def files(self) -> dict[str, Path]:
@@ -117,24 +118,35 @@ class Network(Weights):
         found: torch.dtype = getattr(torch, self.dtype)
         return found
 
-    @contextmanager
-    def reading(self, what: str) -> Iterator[None]:
-        """Turn whatever fails while weights are read into one line.
+    def reading(self, what: str) -> AbstractContextManager[None]:
+        """`reading` of its path."""
+        return reading(what, self.path, self.revision)
 
-        Raises
-        ------
-        MetricError
-            Naming the file and what to do.
-        """
-        try:
-            yield
-        except MetricError:
-            raise
-        except Exception as error:  # whichever of the many that transformers raises
-            raise MetricError(
-                f"{self.path}: {what} cannot be read ({type(error).__name__}); download it, "
-                "restore it with `git checkout -- data/06_models`, or correct metrics.*.path"
-            ) from None
+
+@contextmanager
+def reading(what: str, path: Path, revision: str | None = None, file: str = "") -> Iterator[None]:
+    """Turn whatever fails while `what` is read from `path` into one line.
+
+    `file` is what is wanted of a repository, if not all of it.
+
+    Raises
+    ------
+    MetricError
+        Naming the hub id, or the file or folder, and what to do.
+    """
+    try:
+        yield
+    except MetricError:
+        raise
+    except Exception as error:  # whichever of the many that transformers raises
+        hub = on_hub(path, revision)
+        broken = f"cannot be read ({type(error).__name__})"
+        if hub and isinstance(error, OSError):
+            broken = "is not in the local cache and the hub cannot be reached or lacks it"
+        elif not hub and not path.exists():
+            broken = "is not there"
+        fix = hub_remedy(path, revision, file) if hub else remedy(path)
+        raise MetricError(f"{path}: {what} {broken}; {fix}") from None
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

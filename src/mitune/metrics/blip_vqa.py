@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 from transformers import BertTokenizer, BlipForQuestionAnswering
 
-from mitune.metrics.base import MetricError, Network, batches
+from mitune.metrics.base import MetricError, Network, batches, reading
 from mitune.metrics.blip_checkpoint import load_original
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
@@ -49,6 +50,21 @@ class BlipVqa(Network):
     std: tuple[float, float, float] = CLIP_STD
 
     @property
+    def original(self) -> bool:
+        """Whether `path` is the checkpoint of BLIP's authors."""
+        return self.path.suffix == ".pth"
+
+    @property
+    def vocabulary(self) -> Path:
+        """The words that the original comes without."""
+        return self.path.with_name("vocab.txt")
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """With the vocabulary beside the original."""
+        return {**super().files, **({"vocabulary": self.vocabulary} if self.original else {})}
+
+    @property
     def provenance(self) -> dict[str, str]:
         """With the version of the chunker, and what an image size means."""
         size = f"{self.image_size}, positions interpolated unless it is the network's own"
@@ -61,7 +77,7 @@ class BlipVqa(Network):
     @property
     def published(self) -> str | None:
         """Published figures are of the original checkpoint at its own size, and spaCy's phrases."""
-        original = self.path.suffix == ".pth" and self.image_size in (None, 480)
+        original = self.original and self.image_size in (None, 480)
         return "blip_vqa" if original and self.chunker == "spacy" else None
 
     def load(self, device: torch.device) -> BlipVqaScorer:
@@ -96,8 +112,7 @@ class BlipVqaScorer:
     def __init__(self, settings: BlipVqa, device: torch.device) -> None:
         self._settings = settings
         self._chunker = open_chunker(settings.chunker)
-        with settings.reading("the BLIP model"):
-            model, self._tokenizer = _read(settings)
+        model, self._tokenizer = _read(settings)
         self._model = model.to(settings.torch_dtype).eval().to(device)
         self._yes, self._no, self._mark = _marks(settings, model, self._tokenizer)
         vision, text = model.config.vision_config, model.config.text_config
@@ -153,10 +168,13 @@ class BlipVqaScorer:
 
 def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
     path, revision = settings.path, settings.revision
-    if path.suffix == ".pth":
-        return load_original(path), BertTokenizer.from_pretrained(path.parent)
-    model = BlipForQuestionAnswering.from_pretrained(path, revision=revision)
-    return model, BertTokenizer.from_pretrained(path, revision=revision)
+    with settings.reading("the BLIP model"):
+        if not settings.original:
+            model = BlipForQuestionAnswering.from_pretrained(path, revision=revision)
+            return model, BertTokenizer.from_pretrained(path, revision=revision)
+        model = load_original(path)
+    with reading("the vocabulary", settings.vocabulary):
+        return model, BertTokenizer.from_pretrained(settings.vocabulary)
 
 
 def _marks(

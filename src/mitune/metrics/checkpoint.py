@@ -9,16 +9,25 @@ from typing import Any, TypeVar
 import torch
 from huggingface_hub import hf_hub_download
 
-from mitune.metrics.base import MetricError, Weights
+from mitune.metrics.base import MetricError, Weights, reading
+from mitune.metrics.remedy import remedy
 
 Model = TypeVar("Model")
 
 
 def released_file(weights: Weights, name: str) -> Path:
-    """The file itself if `weights.path` is one, else `name` in that folder or hub repository."""
+    """The file itself if `weights.path` is one, else `name` in that folder or hub repository.
+
+    Raises
+    ------
+    MetricError
+        If the hub does not give it.
+    """
+    path, revision = weights.path, weights.revision
     if weights.from_hub:
-        return Path(hf_hub_download(weights.path.as_posix(), name, revision=weights.revision))
-    return weights.path / name if weights.path.is_dir() else weights.path
+        with reading(name, path, revision, name):
+            return Path(hf_hub_download(path.as_posix(), name, revision=revision))
+    return path / name if path.is_dir() else path
 
 
 def tensors(file: Path) -> dict[str, torch.Tensor]:
@@ -29,15 +38,10 @@ def tensors(file: Path) -> dict[str, torch.Tensor]:
     MetricError
         If the file is missing, truncated, or holds anything but tensors.
     """
-    try:
+    with reading("the checkpoint", file):
         loaded = torch.load(file, map_location="cpu", weights_only=True)
         state = loaded.get("state_dict", loaded)
         return {name: value for name, value in state.items() if torch.is_tensor(value)}
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        raise MetricError(
-            f"{file}: the checkpoint cannot be read ({type(error).__name__}); download it again, "
-            "or correct metrics.*.path (a hub id needs a revision)"
-        ) from None
 
 
 def build(
@@ -67,7 +71,7 @@ def build(
     if wrong:
         raise MetricError(
             f"{source}: {len(wrong)} tensors of a {kind.__name__} are missing or left over, the "
-            f"first is {wrong[0]}; download it again, or correct metrics.*.path"
+            f"first is {wrong[0]}; {remedy(source)}"
         )
     return model
 

@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, CLIPModel
 
-from mitune.metrics.base import MetricError, Network, Scorer
+from mitune.metrics.base import MetricError, Network, Scorer, reading
 from mitune.metrics.checkpoint import released_file, tensors
-from mitune.metrics.clip_model import ClipEncoders
+from mitune.metrics.clip_model import ClipEncoders, read_clip
 from mitune.metrics.open_clip import from_open_clip
 from mitune.metrics.padded_pixels import PaddedPixels
+from mitune.metrics.remedy import on_hub
 
 _FILES = {"v2.0": "HPS_v2_compressed.pt", "v2.1": "HPS_v2.1_compressed.pt"}
 
@@ -49,6 +50,12 @@ class HpsScore(Network):
     tokenizer_revision: str | None = "32bd64288804d66eefd0ccbe215aa642df71cc41"
 
     @property
+    def files(self) -> dict[str, Path]:
+        """With the tokenizer's folder, if it is wanted and not the hub's."""
+        words = not (self._saved or on_hub(self.tokenizer, self.tokenizer_revision))
+        return {**super().files, **({"tokenizer": self.tokenizer} if words else {})}
+
+    @property
     def published(self) -> str:
         """Its name in `mitune.paper_tables`."""
         return f"hps_{self.version}"
@@ -61,8 +68,7 @@ class HpsScore(Network):
         MetricError
             If weights are missing, truncated, or by name those of the other version.
         """
-        saved = (self.path / "config.json").exists()
-        clip = ClipEncoders(self, device) if saved else ClipEncoders(self, device, self._released)
+        clip = ClipEncoders(self, device, read_clip if self._saved else self._released)
         pixels = PaddedPixels(clip.image_size, self.antialias)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
@@ -70,17 +76,23 @@ class HpsScore(Network):
 
         return score
 
+    @property
+    def _saved(self) -> bool:
+        """Whether transformers saved the model, and with it a tokenizer."""
+        return (self.path / "config.json").exists()
+
     def _released(self, _: Network) -> tuple[CLIPModel, Any]:
         file = released_file(self, _FILES[self.version])
         named = next((version for version, name in _FILES.items() if name == file.name), None)
         if named not in (self.version, None):
             raise MetricError(
-                f"{file}: is HPS {named}, but metrics.*.version is {self.version}; correct either"
+                f"{file}: is HPS {named}, but its `version` is {self.version}; correct either"
             )
         model = from_open_clip(tensors(file), self.torch_dtype, file)
-        tokenizer = AutoTokenizer.from_pretrained(
-            self.tokenizer,
-            revision=self.tokenizer_revision,
-            model_max_length=model.config.text_config.max_position_embeddings,
-        )
+        with reading("the tokenizer", self.tokenizer, self.tokenizer_revision):
+            tokenizer = AutoTokenizer.from_pretrained(
+                self.tokenizer,
+                revision=self.tokenizer_revision,
+                model_max_length=model.config.text_config.max_position_embeddings,
+            )
         return model, tokenizer

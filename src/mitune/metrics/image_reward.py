@@ -18,10 +18,11 @@ from transformers import (
 )
 
 from mitune.metrics.affine import Affine
-from mitune.metrics.base import Network, Scorer, batches
+from mitune.metrics.base import Network, Scorer, batches, reading
 from mitune.metrics.blip_names import blip_name
 from mitune.metrics.checkpoint import build, count, released_file, tensors
 from mitune.metrics.pixels import Pixels
+from mitune.metrics.remedy import on_hub
 
 _FILE = "ImageReward.pt"
 _MEAN, _STD = 0.16717362830052426, 1.0333394966054072
@@ -45,15 +46,22 @@ class ImageReward(Network):
     tokenizer: Path = Path("google-bert/bert-base-uncased")
     tokenizer_revision: str | None = "86b5e0934494bd15c9632b12f734a8a67f723594"
 
+    @property
+    def files(self) -> dict[str, Path]:
+        """With the tokenizer's folder, unless it is the hub's."""
+        words = not on_hub(self.tokenizer, self.tokenizer_revision)
+        return {**super().files, **({"tokenizer": self.tokenizer} if words else {})}
+
     def load(self, device: torch.device) -> Scorer:
         """Read the model. Raises MetricError if weights are missing or truncated."""
-        with self.reading("ImageReward"):
-            file = released_file(self, _FILE)
-            state = tensors(file)
+        file = released_file(self, _FILE)
+        state = tensors(file)
+        with reading("ImageReward", file):
             reward = Affine.folded(state, "mlp.layers.")
             parts = {blip_name(n.removeprefix("blip.")): value for n, value in state.items()}
             vision = _vision(_within(parts, "vision_model."), self.torch_dtype, file)
             text = _text(_within(parts, "text_encoder."), self.torch_dtype, file)
+        with reading("the tokenizer", self.tokenizer, self.tokenizer_revision):
             tokenizer = AutoTokenizer.from_pretrained(
                 self.tokenizer, revision=self.tokenizer_revision
             )

@@ -15,6 +15,7 @@ from mitune.errors import UserError
 from mitune.image_folder import read_folder
 from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
+from mitune.metrics.remedy import remedy
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.prompts.parameters import Prompts
@@ -125,10 +126,7 @@ def check_quality(settings: QualitySettings) -> None:
 def _check_files(where: str, metric: Metric) -> None:
     for field, path in metric.files.items():
         if not path.exists():
-            raise UserError(
-                f"{where}.{field}: {path} not found; restore it with `git checkout -- "
-                "data/06_models`, or correct the path"
-            )
+            raise UserError(f"{where}.{field}: {path} not found; {remedy(path)}")
         # Only safetensors tell that they are cut off without being read.
         files = [path] if path.is_file() else path.iterdir()
         check_weights(file for file in files if file.suffix == ".safetensors")

@@ -17,7 +17,7 @@ class Inception(Network):
     """(N, 2048) pool features; pictures of any size, resized to 299 inside the network.
 
     `network` says what is at `path`: `torch_fidelity`, the state dict that package publishes
-    (pt_inception-2015-12-05-6726825d.pth; needs the extra `quality`), or `torchscript`, the
+    (weights-inception-2015-12-05-6726825d.pth; needs the extra `quality`), or `torchscript`, the
     traced network of the StyleGAN authors (inception-2015-12-05.pt). Both resize as TensorFlow 1
     does, bilinear without antialiasing: that of most published FIDs, but not of clean-fid's.
     A state dict is unpickled by torch-fidelity: take it from a source that you trust.
