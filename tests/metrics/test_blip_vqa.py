@@ -1,10 +1,12 @@
 import math
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from PIL import Image
 from pydantic import TypeAdapter
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering
@@ -170,6 +172,55 @@ def test_another_image_size_is_another_metric(folder: Path, images: np.ndarray) 
     assert abs(difference).max() > 1e-4
     with pytest.raises(MetricError, match="multiple of 8"):
         metric(folder, image_size=42).load(CPU)
+
+
+def test_sizes_are_named_apart(folder: Path, tmp_path: Path) -> None:
+    """384 of the hub's, 480 of the original, and what is read at another size than its own."""
+    hub = metric(Path("Salesforce/blip-vqa-capfilt-large"), revision="main")
+    original = metric(tmp_path / "model_base_vqa_capfilt_large.pth")
+    sizes = [each.provenance["image_size"] for each in (metric(folder), hub, original)]
+    assert sizes == ["32", "384", "480"]
+    large = hub.model_copy(update={"image_size": 480})
+    assert large.provenance["image_size"] == "480, positions interpolated from 384"
+    same = metric(folder, image_size=32)
+    assert same.provenance["image_size"] == "32"
+
+
+def test_only_the_original_at_480_stands_beside_published_figures(tmp_path: Path) -> None:
+    file = tmp_path / "model_base_vqa_capfilt_large.pth"
+    assert metric(file, chunker="spacy").published == "blip_vqa"
+    assert metric(file, chunker="spacy", image_size=480).published == "blip_vqa"
+    hub = metric(Path("Salesforce/blip-vqa-base"), revision="main", chunker="spacy")
+    others = [
+        metric(file),
+        metric(file, chunker="spacy", image_size=384),
+        hub,
+        hub.model_copy(update={"image_size": 480}),
+    ]
+    assert [other.published for other in others] == [None] * 4
+
+
+def test_a_hub_network_of_another_size_is_refused(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its provenance says before it is read must be true of what is read."""
+    commit = "697403c78157020a1ae59d23f111aa58ced35b0a"
+    snapshot = tmp_path / "models--someone--blip" / "snapshots" / commit
+    shutil.copytree(folder, snapshot)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(MetricError, match=r"someone/blip: is for 32 pixels, not 384 .*folder"):
+        metric(Path("someone/blip"), revision=commit).load(CPU)
+
+
+@pytest.mark.parametrize(("vocabulary", "eps"), [(30524, 1e-6), (30000, 1e-5)])
+def test_norms_are_those_of_the_original(tmp_path: Path, vocabulary: int, eps: float) -> None:
+    """The hub's configuration says 1e-5 of Salesforce's ViT; of another network it is right."""
+    build(config(vocabulary)).save_pretrained(tmp_path)
+    BertTokenizer(vocab={w: i for i, w in enumerate(WORDS)}).save_pretrained(tmp_path)
+    scorer = metric(tmp_path).load(CPU)
+    norms = [m for m in scorer._model.vision_model.modules() if isinstance(m, torch.nn.LayerNorm)]
+    assert {norm.eps for norm in norms} == {eps} and len(norms) == 5
 
 
 def test_identifiers_of_the_official_vocabulary(tmp_path: Path) -> None:

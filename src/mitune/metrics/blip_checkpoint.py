@@ -1,4 +1,4 @@
-"""The original checkpoint of BLIP-VQA (480 pixels) as a transformers model.
+"""Checkpoints of BLIP-VQA: the original (480 pixels) as a transformers model, and converted ones.
 
 The converted weights on the hub are for 384 pixels: their position table was interpolated when
 they were converted, so only the original gives the published numbers.
@@ -15,11 +15,27 @@ from transformers import BlipConfig, BlipForQuestionAnswering
 
 from mitune.metrics.blip_names import blip_name
 
+ORIGINAL_SIZE, HUB_SIZE = 480, 384
+_VOCABULARY = 30524  # BERT's and two marks
+_EPS = 1e-6
+
 
 def official_config() -> BlipConfig:
     """ViT-B/16 at 480 pixels with BERT-base twice; the norms of the ViT as in the original."""
-    vision = {"image_size": 480, "layer_norm_eps": 1e-6}
+    vision = {"image_size": ORIGINAL_SIZE, "layer_norm_eps": _EPS}
     return BlipConfig(text_config={"encoder_hidden_size": 768}, vision_config=vision)
+
+
+def converted_config(path: Path, revision: str | None) -> BlipConfig:
+    """Of a folder or hub id. Raises whatever transformers does if it cannot be read.
+
+    Those of Salesforce's networks, known by their vocabulary, say 1e-5 of the norms of the ViT,
+    the default of transformers; their weights are the original's and want 1e-6.
+    """
+    config = BlipConfig.from_pretrained(path, revision=revision)
+    if config.text_config.vocab_size == _VOCABULARY:
+        config.vision_config.layer_norm_eps = _EPS
+    return config
 
 
 def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

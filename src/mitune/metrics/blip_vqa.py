@@ -16,7 +16,12 @@ from pydantic import PositiveInt
 from transformers import BertTokenizer, BlipForQuestionAnswering
 
 from mitune.metrics.base import MetricError, Network, batches, reading
-from mitune.metrics.blip_checkpoint import load_original
+from mitune.metrics.blip_checkpoint import (
+    HUB_SIZE,
+    ORIGINAL_SIZE,
+    converted_config,
+    load_original,
+)
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
 from mitune.metrics.questions import ChunkerName, chunker_version, open_chunker, questions
@@ -31,7 +36,8 @@ class BlipVqa(Network):
     `path` is a folder or hub id of transformers' `BlipForQuestionAnswering`
     (`Salesforce/blip-vqa-capfilt-large`), or the original `.pth` with BERT's `vocab.txt` beside
     it. `image_size` is by default the network's own: 384 on the hub, 480 in the original; another
-    one interpolates the position table. The three give different numbers.
+    one interpolates the position table. The three give different numbers, and provenance tells
+    them apart.
 
     Departures from the official code: probabilities are not rounded unless `official_rounding`
     (each and their product to four decimals); `chunker` `built_in` is no spaCy; resizing is PIL's
@@ -66,18 +72,35 @@ class BlipVqa(Network):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """With the version of the chunker, and what an image size means."""
-        size = f"{self.image_size}, positions interpolated unless it is the network's own"
+        """With the version of the chunker, and the side of the pictures that the network sees.
+
+        Raises
+        ------
+        MetricError
+            If the configuration in a local folder cannot be read.
+        """
+        own, size = self.own_size, self.image_size or self.own_size
+        interpolated = "" if size == own else f", positions interpolated from {own}"
         return {
             **super().provenance,
             "chunker": chunker_version(self.chunker),
-            "image_size": size if self.image_size else "the network's own",
+            "image_size": f"{size}{interpolated}",
         }
+
+    @property
+    def own_size(self) -> int:
+        """Side in pixels that the network's position table is for; nothing is downloaded."""
+        if self.original:
+            return ORIGINAL_SIZE
+        if self.from_hub:
+            return HUB_SIZE
+        with self.reading("the BLIP model's configuration"):
+            return int(converted_config(self.path, self.revision).vision_config.image_size)
 
     @property
     def published(self) -> str | None:
         """Published figures are of the original checkpoint at its own size, and spaCy's phrases."""
-        original = self.original and self.image_size in (None, 480)
+        original = self.original and self.image_size in (None, ORIGINAL_SIZE)
         return "blip_vqa" if original and self.chunker == "spacy" else None
 
     def load(self, device: torch.device) -> BlipVqaScorer:
@@ -87,7 +110,8 @@ class BlipVqa(Network):
         ------
         MetricError
             If weights are missing or truncated, the tokenizer is not BLIP's, `image_size` does
-            not divide into patches, or spaCy is asked for and not installed.
+            not divide into patches, a hub id is of another size than provenance says, or spaCy
+            is asked for and not installed.
         """
         return BlipVqaScorer(self, device)
 
@@ -116,6 +140,11 @@ class BlipVqaScorer:
         self._model = model.to(settings.torch_dtype).eval().to(device)
         self._yes, self._no, self._mark = _marks(settings, model, self._tokenizer)
         vision, text = model.config.vision_config, model.config.text_config
+        if vision.image_size != settings.own_size:
+            raise MetricError(
+                f"{settings.path}: is for {vision.image_size} pixels, not {settings.own_size} as "
+                "Salesforce's on the hub; download it and give the folder"
+            )
         size = settings.image_size or vision.image_size
         if size % vision.patch_size:
             raise MetricError(f"image_size: {size} is no multiple of {vision.patch_size} pixels")
@@ -170,7 +199,8 @@ def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
     path, revision = settings.path, settings.revision
     with settings.reading("the BLIP model"):
         if not settings.original:
-            model = BlipForQuestionAnswering.from_pretrained(path, revision=revision)
+            config = converted_config(path, revision)
+            model = BlipForQuestionAnswering.from_pretrained(path, revision=revision, config=config)
             return model, BertTokenizer.from_pretrained(path, revision=revision)
         model = load_original(path)
     with reading("the vocabulary", settings.vocabulary):
