@@ -51,12 +51,23 @@ def test_each_kind_has_its_own_mean() -> None:
     assert metric.kinds([action, spatial]) == ["action", "spatial"]
     prompts = [spatial, action, spatial, action]
     cpu = torch.device("cpu")
-    vqa, relation, clip = (
-        part.load(cpu)(images, prompts) for part in (metric.vqa, metric.spatial, metric.clip)
-    )
+    vqa, relation = (part.load(cpu)(images, prompts) for part in (metric.vqa, metric.spatial))
+    clip = metric.clip.load(cpu)(images, ["a circle beside a square"] * 4)
     expected = [(v + (r if i % 2 == 0 else c)) / 2 for i, (v, r, c) in
                 enumerate(zip(vqa, relation, clip, strict=True))]  # fmt: skip
     np.testing.assert_allclose(metric.load(cpu)(images, prompts), expected, atol=1e-6)
+
+
+def test_the_whole_prompt_is_another_metric() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    prompts = ["a red circle beside a blue square"]
+    metric, cpu = _metric(adjectives="kept"), torch.device("cpu")
+    vqa, clip = (part.load(cpu)(images, prompts) for part in (metric.vqa, metric.clip))
+    found = metric.load(cpu)(images, prompts)
+    np.testing.assert_allclose(found, (vqa + clip) / 2, atol=1e-6)
+    assert abs(found - _metric().load(cpu)(images, prompts)).max() > 1e-3
+    named = [_metric(adjectives=a).provenance["adjectives"] for a in ("kept", "built_in", "spacy")]
+    assert named[:2] == ["kept", "built_in"] and "en_core_web_sm" in named[2]
 
 
 def test_kinds_from_the_benchmarks_files(tmp_path: Path) -> None:

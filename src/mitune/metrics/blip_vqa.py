@@ -23,8 +23,9 @@ from mitune.metrics.blip_checkpoint import (
     load_original,
 )
 from mitune.metrics.blip_model import answer_logits, image_states
+from mitune.metrics.parser import ParserName, parser_version
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
-from mitune.metrics.questions import ChunkerName, chunker_version, open_chunker, questions
+from mitune.metrics.questions import open_chunker, questions
 
 _LONGEST = 35  # tokens of a question
 _DECIMALS = 4
@@ -49,7 +50,7 @@ class BlipVqa(Network):
     preprocessing: ClassVar[str] = "stretched to a square, bicubic (PIL)"
 
     kind: Literal["blip_vqa"] = "blip_vqa"
-    chunker: ChunkerName = "built_in"
+    chunker: ParserName = "built_in"
     official_rounding: bool = False
     image_size: PositiveInt | None = None
     mean: tuple[float, float, float] = CLIP_MEAN
@@ -83,7 +84,7 @@ class BlipVqa(Network):
         interpolated = "" if size == own else f", positions interpolated from {own}"
         return {
             **super().provenance,
-            "chunker": chunker_version(self.chunker),
+            "chunker": parser_version(self.chunker),
             "image_size": f"{size}{interpolated}",
         }
 

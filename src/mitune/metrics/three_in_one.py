@@ -15,10 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mitune.metrics.adjectives import open_dropper
 from mitune.metrics.base import Metric, MetricError, Scorer
 from mitune.metrics.blip_vqa import BlipVqa
 from mitune.metrics.clip_score import ClipScore
 from mitune.metrics.nouns import is_being, is_verb, words
+from mitune.metrics.parser import ParserName, parser_version
 from mitune.metrics.relations import find_wording
 from mitune.metrics.spatial_2d import OFFICIAL_WORDINGS, Spatial2D
 
@@ -35,6 +37,10 @@ _PARTS: Mapping[Kind, tuple[str, ...]] = {
 class ThreeInOne(Metric):
     """Spatial prompts: (vqa + spatial) / 2; action: (vqa + clip) / 2; both: all three / 3.
 
+    CLIP-score is of the prompt without its adjectives, as in the official code's mode for complex
+    prompts, by the list of `adjectives.py` or spaCy's tags (the official way); `adjectives: kept`
+    scores the whole prompt. The list is not spaCy: on rarer words they differ.
+
     `benchmark` is the folder with the three files of the benchmark that say which prompt is which;
     without, `kind_of` reads it from the prompt. Pictures are scored one by one: unlike the official
     code, nothing is assumed of images per prompt or order.
@@ -48,12 +54,18 @@ class ThreeInOne(Metric):
     spatial: Spatial2D
     clip: ClipScore
     benchmark: Path | None = None
+    adjectives: ParserName | Literal["kept"] = "built_in"
 
     @property
     def files(self) -> dict[str, Path]:
         """Those of its parts, and the folder that says which prompt is which."""
         given = {"benchmark": self.benchmark} if self.benchmark else {}
         return {**super().files, **given}
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """With the version of what finds adjectives."""
+        return {**super().provenance, "adjectives": parser_version(self.adjectives)}
 
     def kinds(self, prompts: Sequence[str]) -> list[Kind]:
         """What applies to each prompt.
@@ -74,13 +86,20 @@ class ThreeInOne(Metric):
         self.kinds(prompts)
 
     def load(self, device: torch.device) -> Scorer:
-        """Read the weights of all three. Raises MetricError if some are missing or truncated."""
+        """Read the weights of all three.
+
+        Raises
+        ------
+        MetricError
+            If some are missing or truncated, or spaCy is asked for and not installed.
+        """
         parts = {
             "vqa": self.vqa.load(device),
             "spatial": self.spatial.load(device),
             "clip": self.clip.load(device),
         }
         given = self._given()
+        drop = str if self.adjectives == "kept" else open_dropper(self.adjectives)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             kinds = [_looked_up(prompt, given) for prompt in prompts]
@@ -88,7 +107,8 @@ class ThreeInOne(Metric):
             for name, scorer in parts.items():
                 rows = [i for i, kind in enumerate(kinds) if name in _PARTS[kind]]
                 if rows:
-                    total[rows] += scorer(images[rows], [prompts[i] for i in rows])
+                    read = drop if name == "clip" else str
+                    total[rows] += scorer(images[rows], [read(prompts[i]) for i in rows])
             return total / np.array([len(_PARTS[kind]) for kind in kinds])
 
         return score
