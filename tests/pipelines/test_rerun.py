@@ -39,7 +39,7 @@ MEASURING = stage("rank", of=ROUNDS) | {
     f"{owner}.evaluate.evaluate" for owner in ("base", *ROUNDS, *CONTROLS)
 }
 EVERYTHING = (
-    {"ingest", "page_facts", *REPORT}
+    {"ingest", "page_facts", "trace_metrics", *REPORT}
     | stage("generate", "rank", of=ROUNDS)
     | stage("compose", "finetune", of=(*ROUNDS, *CONTROLS))
     | stage("evaluate", of=("base", *ROUNDS, *CONTROLS))

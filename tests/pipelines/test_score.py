@@ -319,6 +319,18 @@ def test_the_page_says_what_it_does_not_compare(standing: Path, finished) -> Non
     assert "Beside the published figures" not in page
 
 
+def test_the_page_says_what_each_number_depends_on(standing: Path, finished) -> None:
+    folder = standing / "data/smoke/08_reporting/main"
+    known = json.loads((folder / "metric_provenance.json").read_text())
+    page = (folder / "report.html").read_text()
+    table = page.split("<h2>What these numbers depend on</h2>")[1].split("</table>")[0]
+    assert list(known) == ["judge", "clip", "vqa"]
+    for text in ("clip_score", CLIP["path"], known["clip"]["contents"][CLIP["path"]],
+                 "cosine, -1 to 1", "shorter side bicubic (PIL), centre crop", "float32",
+                 "chunker built_in", "image_size 64"):  # fmt: skip
+        assert text in table
+
+
 def test_the_page_shows_published_rows_where_the_metric_is_the_same(
     standing: Path, finished
 ) -> None:
@@ -338,6 +350,7 @@ def test_the_page_shows_published_rows_where_the_metric_is_the_same(
             catalog.load("timings"),
             catalog.load("provenance"),
             asdict(found),
+            catalog.load("metric_provenance"),
             catalog.load("round_1.agreement"),
             figures,
             {name: catalog.load(f"{name}.samples") for name in ("base", "round_2")},

@@ -28,6 +28,11 @@ class Metrics(BaseModel):
     def _without_dropped(cls, scorers: dict[str, Any]) -> dict[str, Any]:
         return {name: config for name, config in scorers.items() if config is not None}
 
+    @property
+    def provenance(self) -> dict[str, dict[str, Any]]:
+        """What the numbers of each depend on, by its name."""
+        return {name: provenance_of(config) for name, config in self.scorers.items()}
+
     def load(self, device: torch.device) -> dict[str, Scorer]:
         """Read the weights of all. Raises MetricError if some are missing or truncated."""
         return {name: config.load(device) for name, config in self.scorers.items()}

@@ -70,6 +70,7 @@ def write_page(models: tuple[str, ...]) -> Callable[..., str]:
         timings: dict[str, float],
         provenance: dict[str, Any],
         published: dict[str, Any],
+        metrics: dict[str, dict[str, Any]],
         agreement: pd.DataFrame,
         alignment_figure: bytes,
         agreement_figure: bytes,
@@ -86,6 +87,7 @@ def write_page(models: tuple[str, ...]) -> Callable[..., str]:
             timings,
             provenance,
             published,
+            metrics,
             agreement,
             {
                 "alignment": alignment_figure,

@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from mitune.evaluation import ALL
+from mitune.pipelines.report.dependence import dependence_rows
 
 _PROMPTS_SHOWN_PER_CATEGORY = 2
 
@@ -23,6 +24,7 @@ def render_page(
     timings: Mapping[str, float],
     provenance: Mapping[str, Any],
     published: Mapping[str, Any],
+    metric_provenance: Mapping[str, Mapping[str, Any]],
     agreement: pd.DataFrame,
     pictures: Mapping[str, bytes],
     samples: Mapping[str, pd.DataFrame],
@@ -47,6 +49,7 @@ def render_page(
         timings=timings,
         provenance=provenance,
         published=published,
+        dependence=dependence_rows(metric_provenance),
         total=sum(timings.values()),
         agreement=agreement.to_dict("records"),
         figures={title: base64.b64encode(png).decode() for title, png in pictures.items()},

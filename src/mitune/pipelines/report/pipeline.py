@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from mitune.pipelines.report.dependence import trace_metrics
 from mitune.pipelines.report.facts import page_facts
 from mitune.pipelines.report.nodes import summarise, write_page
 from mitune.pipelines.report.published import compare_published
@@ -24,6 +25,12 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
                 name="compare_published",
             ),
             Node(
+                trace_metrics,
+                inputs="params:metrics",
+                outputs="metric_provenance",
+                name="trace_metrics",
+            ),
+            Node(
                 page_facts,
                 inputs=[
                     "prompts",
@@ -44,6 +51,7 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
                     "timings",
                     "provenance",
                     "published_comparison",
+                    "metric_provenance",
                     "round_1.agreement",
                     "alignment_figure",
                     "round_1.agreement_figure",

@@ -16,7 +16,7 @@ from mitune.errors import UserError
 from mitune.evaluation import describe
 from mitune.image_folder import read_folder, read_pictures
 from mitune.metrics import MetricConfig, MetricError
-from mitune.pipelines.evaluate.metrics import Metrics, metric_key, provenance_of
+from mitune.pipelines.evaluate.metrics import Metrics, metric_key
 from mitune.pipelines.resources import Resources
 from mitune.pipelines.score import scores
 
@@ -73,8 +73,7 @@ def tabulate(
             file = table["file"][table[name].isna().argmax()]
             raise UserError(f"{file}: has no {name}; run `kedro run --pipeline=score` again")
     names = list(metrics.scorers)
-    provenance = {name: provenance_of(c) for name, c in metrics.scorers.items()}
-    return table, describe(table, names), provenance
+    return table, describe(table, names), metrics.provenance
 
 
 def _digest(file: Path) -> str:
