@@ -95,7 +95,9 @@ def test_a_released_file_is_named_with_its_repository(kind: str, tmp_path: Path)
     for path in (tmp_path, tmp_path / file):  # a folder without it, and the file
         found = said(metric(kind=kind, path=path, **more).load)
         assert found.startswith(f"{tmp_path / file}: ")
-        assert found.endswith(f"download it (`hf download {repository} {file}`)")
+        assert found.endswith(
+            f"download it (`hf download {repository} {file} --local-dir {tmp_path}`)"
+        )
 
 
 NETWORKS = {

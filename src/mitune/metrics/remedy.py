@@ -39,8 +39,9 @@ def remedy(path: Path) -> str:
     if home is None:
         again = "download it again, or " if path.exists() else ""
         return f"{again}correct the path (a hub id needs its revision)"
-    where = f"{home}/{path.name}" if home.startswith("https:") else f"`{_command(home, path.name)}`"
-    return f"download it ({where})"
+    if home.startswith("https:"):
+        return f"download it ({home}/{path.name})"
+    return f"download it (`{_command(home, path.name)} --local-dir {path.parent}`)"
 
 
 def hub_remedy(name: Path, revision: str | None, file: str = "") -> str:
