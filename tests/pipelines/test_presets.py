@@ -1,28 +1,88 @@
-"""What the presets set, on top of their environments."""
+"""What is there to be copied is right: presets, and the blocks of the docs."""
 
 import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import CatalogProtocol
 
-from mitune.candidates import Generation
-from mitune.finetuning import Finetuning
-from mitune.pipelines.evaluate.parameters import Evaluation
+from mitune.metrics import BlipVqa
+from mitune.pipelines.evaluate.metrics import Metrics
 from tests.conftest import ROOT
 
+PRESETS = {file.stem: file for file in sorted((ROOT / "conf/presets").glob("*.yml"))}
+BLOCKS = re.findall(r"```yaml\n(metrics:.*?)```", (ROOT / "docs/metrics.md").read_text(), re.DOTALL)
 
-@pytest.mark.parametrize("name", ["sd21", "sdxl", "sd35"])
-def test_the_released_code_runs_in_float32_throughout(name: str) -> None:
-    run = yaml.safe_load((ROOT / f"conf/presets/{name}_released.yml").read_text())["run"]
+
+def _run(name: str) -> dict[str, Any]:
+    return yaml.safe_load(PRESETS[name].read_text())["run"]
+
+
+@pytest.fixture
+def catalog(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CatalogProtocol]:
+    """As a run of the preset has it. Reading typed parameters refuses names that do not exist."""
+    monkeypatch.chdir(ROOT)
     bootstrap_project(ROOT)
-    with KedroSession.create(ROOT, env=run["env"], runtime_params=run["params"]) as session:
-        given = session.load_context().params
-    generate = Generation.model_validate(given["generate"])
-    evaluate = Evaluation.model_validate(given["evaluate"])
-    finetune = Finetuning.model_validate(given["finetune"])
+    run = _run(name)
+    assert set(run) <= {"env", "pipeline", "params"}
+    given = {"env": run.get("env"), "runtime_params": run["params"]}
+    with KedroSession.create(ROOT, **given) as session:
+        yield session.load_context().catalog
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_names_a_pipeline_and_fields_that_exist(
+    name: str, catalog: CatalogProtocol
+) -> None:
+    run = _run(name)
+    assert run["params"]["campaign"] != "main"  # presets keep their results apart
+    inputs = {i for i in pipelines[run["pipeline"]].inputs() if i.startswith("params:")}
+    for dataset in inputs:
+        catalog.load(dataset)
+    places = {"campaign", "image_source", "image_source_revision"}
+    assert {f"params:{block}" for block in run["params"].keys() - places} <= inputs
+
+
+@pytest.mark.parametrize("name", ["sd21_released", "sdxl_released", "sd35_released"])
+def test_the_released_code_runs_in_float32_throughout(name: str, catalog: CatalogProtocol) -> None:
+    generate, evaluate, finetune = (
+        catalog.load(f"params:{block}") for block in ("generate", "evaluate", "finetune")
+    )
     assert {generate.dtype, evaluate.dtype, finetune.dtype} == {"float32"}
-    assert evaluate.sampler == ("flow_euler" if name == "sd35" else "ddim")
+    assert evaluate.sampler == ("flow_euler" if name == "sd35_released" else "ddim")
     # Only of Stable Diffusion 2.1 does the code clip nothing.
-    assert math.isinf(finetune.optimisation.max_grad_norm) == (name == "sd21")
+    assert math.isinf(finetune.optimisation.max_grad_norm) == (name == "sd21_released")
+
+
+@pytest.mark.parametrize("name", ["t2i_compbench"])
+def test_the_papers_metrics_take_the_place_of_the_miniatures(
+    name: str, catalog: CatalogProtocol
+) -> None:
+    scorers = catalog.load("params:metrics").scorers
+    given = {key: c for key, c in _run(name)["params"]["metrics"]["scorers"].items() if c}
+    assert {key: config.kind for key, config in scorers.items()} == {
+        key: config["kind"] for key, config in given.items()
+    }
+    assert scorers["vqa"].published == "blip_vqa"  # the headline
+
+
+def test_the_docs_blocks_are_parameters() -> None:
+    """Every kind with released weights has a block, and BLIP-VQA one for each size."""
+    scorers = [Metrics(**yaml.safe_load(block)["metrics"]).scorers for block in BLOCKS]
+    configs = [config for found in scorers for config in found.values()]
+    assert {config.kind for config in configs} == {
+        "clip_score", "blip_vqa", "hps", "pick_score", "image_reward", "aesthetic",
+        "spatial_2d_ovd", "spatial_3d_ovd", "three_in_one",
+    }  # fmt: skip
+    sizes = {c.provenance["image_size"] for c in configs if isinstance(c, BlipVqa)}
+    assert sizes == {"480", "384"}
+    of_docs = {c.model_dump_json() for c in configs}
+    shown = Metrics(**_run("t2i_compbench")["params"]["metrics"]).scorers.values()
+    assert {c.model_dump_json() for c in shown} <= of_docs

@@ -1,9 +1,6 @@
 """Wiring: names, catalog, rounds, and parameters refused before any node runs."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
@@ -23,22 +20,6 @@ def project():
 def catalog(project):
     with KedroSession.create(ROOT, env="smoke") as session:
         yield session.load_context().catalog
-
-
-@pytest.mark.parametrize(
-    "file", sorted((ROOT / "conf/presets").glob("*.yml")), ids=lambda f: f.stem
-)
-def test_a_preset_names_a_pipeline_and_fields_that_exist(project, file: Path) -> None:
-    """Typed parameters are read as a run reads them: a misspelt name is refused."""
-    preset = yaml.safe_load(file.read_text())["run"]
-    assert preset["pipeline"] in project and set(preset) <= {"env", "pipeline", "params"}
-    env = preset.get("env", "base")
-    with KedroSession.create(ROOT, env=env, runtime_params=preset["params"]) as session:
-        context = session.load_context()
-        assert context.params["campaign"] == preset["params"]["campaign"] != "main"
-        for name in project[preset["pipeline"]].inputs():
-            if name.startswith("params:"):
-                context.catalog.load(name)
 
 
 def test_every_stage_and_composite_is_registered(project) -> None:
