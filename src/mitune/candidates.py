@@ -33,8 +33,8 @@ from mitune.mutual_information import (
     PathScore,
     information,
 )
-from mitune.prompts import image_seed
 from mitune.sampling import SamplerName, build_scheduler, initial_noise, sample
+from mitune.seeds import image_seed
 
 
 class Scoring(BaseModel):
@@ -92,13 +92,14 @@ ESTIMATES = tuple(Scoring.model_fields)
 class Source:
     """What makes the images: model, adapter, and the name that separates rounds' seeds.
 
-    `target`: whose latents are kept, if not the model's own.
+    `target`: whose latents are kept, if not the model's own. `code`: a name for the code that runs.
     """
 
     model: ModelRef
     adapter: AdapterRef
     name: str
     target: ModelRef | None = None
+    code: str = ""
 
 
 class Finished(Protocol):
@@ -125,6 +126,7 @@ def shard_key(source: Source, settings: Generation, prompt: str) -> str:
         "model": source.model.digest,
         "adapter": source.adapter.digest,
         "name": source.name,
+        "code": source.code,
         "settings": settings.model_dump(mode="json", exclude={"images_per_prompt"}),
         "prompt": prompt,
     }

@@ -20,7 +20,7 @@ from mitune.candidates import latents_of
 from mitune.denoiser import Condition
 from mitune.errors import UserError
 from mitune.objectives import SFT, ObjectiveConfig, Single
-from mitune.prompts import image_seed
+from mitune.seeds import image_seed
 from mitune.timesteps import Timesteps, Uniform
 from mitune.training import Checkpoint, Loss, Optimisation, TrainingStep, fit
 

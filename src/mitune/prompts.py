@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 
 from mitune.prompt_sources import PromptError, PromptLine, PromptSource, Split
@@ -119,9 +118,3 @@ def _check_distinct(every: pd.DataFrame) -> None:
             f"{row.file}:{row.line}: {row.prompt!r} is also a prompt of another split or "
             "category; remove one"
         )
-
-
-def image_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on what it is for, and on nothing else."""
-    name = ":".join(str(part) for part in parts)
-    return int(np.frombuffer(hashlib.sha256(name.encode()).digest()[:8], "<u8")[0] >> 1)

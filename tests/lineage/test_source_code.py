@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from mitune.candidates import Generation
 from mitune.lineage import source_code
+from mitune.mi_benchmark import CCA, RFMI, draw
 
 PIPELINES = "mitune.pipelines"
 
@@ -49,3 +51,22 @@ def test_comments_docstrings_and_layout_do_not_count(package) -> None:
     assert set(plain) == {"tiny", "tiny.main", "tiny.helper"}
     assert package('# why\ndef g():\n    """What."""\n\n    return (1  +\n 1)\n') == plain
     assert package("def g():\n    return 2\n") != plain
+
+
+def test_of_a_registry_only_the_chosen_entry_counts() -> None:
+    """A new guidance, model family or estimator must not cost what was made without it."""
+    painting = source_code.computing(Generation(), "mitune.backbones.stable_diffusion")
+    assert {
+        "mitune.candidates", "mitune.sampling", "mitune.noise", "mitune.mutual_information",
+        "mitune.renoising", "mitune.guidance.classifier_free", "mitune.backbones.base",
+        "mitune.backbones.pipeline", "mitune.seeds",
+    } <= set(painting)  # fmt: skip
+    assert not {
+        "mitune", "mitune.guidance", "mitune.backbones", "mitune.backbones.stable_diffusion_3",
+        "mitune.prompts", "mitune.lineage.source_code", "mitune.training",
+    } & set(painting)  # fmt: skip
+    cca, rfmi = (source_code.computing(config, draw.__module__) for config in (CCA(), RFMI()))
+    benchmark = "mitune.mi_benchmark"
+    assert set(cca) == {f"{benchmark}.{name}" for name in ("base", "cca", "tasks")}
+    assert {f"{benchmark}.{name}" for name in ("rfmi", "training", "tasks")} < set(rfmi)
+    assert f"{benchmark}.cca" not in rfmi and "mitune.noise_levels" in rfmi

@@ -32,6 +32,9 @@ ESTIMATORS = {
     "ksg": KSG(),
 }
 
+# Short trainings: of six seeds `rfmi` finds 0.366 to 0.395, `rfmi_inner` 0.308 to 0.415.
+TOLERANCES = {"rfmi": 0.06, "rfmi_inner": 0.12}
+
 
 @pytest.fixture(scope="module")
 def dependent() -> Samples:
@@ -49,8 +52,7 @@ def independent(dependent: Samples) -> Samples:
 def test_a_bivariate_normal_has_its_information(name: str, dependent: Samples) -> None:
     """-1/2 log(1 - 0.75^2) = 0.413 nats."""
     for estimate, value in ESTIMATORS[name].estimate(dependent, seed=0).items():
-        # A short training; eq. 11 as written needs E[u (u_c - u)] to vanish, which it learns last.
-        assert abs(value - 0.4133) < (0.15 if estimate == "rfmi_inner" else 0.08)
+        assert abs(value - 0.4133) < TOLERANCES.get(estimate, 0.08)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

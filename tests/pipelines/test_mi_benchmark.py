@@ -1,13 +1,21 @@
+import shutil
 from pathlib import Path
 
 import pandas as pd
 
+from mitune.datasets.shards import Shards
+from mitune.mi_benchmark import MINDE, RFMI
+from mitune.mi_benchmark.training import Training
+from mitune.pipelines.mi_benchmark.nodes import estimate
+from mitune.pipelines.mi_benchmark.parameters import MIBenchmark
 from tests.pipelines.conftest import run
 
 FOLDER = "data/smoke/04_feature/main/mi_benchmark"
 
 
-def test_every_estimator_on_every_task_and_only_what_is_missing_again(project: Path) -> None:
+def test_every_estimator_on_every_task_and_only_what_is_missing_again(
+    project: Path, tmp_path: Path
+) -> None:
     done = run(project, "--pipeline=mi_benchmark")
     assert done.returncode == 0, done.stderr[-2000:]
     results = pd.read_csv(project / "data/smoke/08_reporting/main/mi_benchmark.csv")
@@ -26,6 +34,33 @@ def test_every_estimator_on_every_task_and_only_what_is_missing_again(project: P
     pd.testing.assert_frame_equal(
         again.drop(columns="seconds"), results.drop(columns="seconds"), rtol=1e-6
     )
+
+    # An estimator is mended: its numbers are made again, and no others.
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy)
+    cca = copy / "src/mitune/mi_benchmark/cca.py"
+    cca.write_text(cca.read_text().replace(".sum() / 2)", ".sum() / 2 + 1)"))
+    table = run(copy, "--nodes=mi_benchmark.tabulate")
+    assert table.returncode == 1 and "cca__0: missing, or of other settings or code" in table.stderr
+    done = run(copy, "--pipeline=mi_benchmark")
+    assert done.returncode == 0, done.stderr[-2000:]
+    mended = pd.read_csv(copy / "data/smoke/08_reporting/main/mi_benchmark.csv")
+    change = mended["estimate"] - again["estimate"]
+    assert list(change) == [float(name == "cca") for name in mended["estimator"]]
+
+
+def test_estimates_of_a_diverged_training_keep_their_names(tmp_path: Path) -> None:
+    training = Training(steps=20, hidden=8, learning_rate=1e30)
+    settings = MIBenchmark(
+        estimators={"first": MINDE(training=training), "second": RFMI(training=training)},
+        tasks=("1v1-normal-0.75",),
+        train=64,
+        test=32,
+        workers=1,
+    )
+    found = pd.concat([t for shard in estimate(settings, Shards(tmp_path)) for t in shard.values()])
+    assert list(found["estimator"]) == ["minde_c", "minde_j", "rfmi", "rfmi_inner"]
+    assert found["estimate"].isna().all()
 
 
 def test_a_misspelt_task_is_one_line(project: Path) -> None:

@@ -243,6 +243,27 @@ def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
     assert stale() == EVERYTHING
 
 
+def test_candidates_are_made_again_by_other_code_and_by_no_other_comment(copy: Path) -> None:
+    folder = copy / "data/smoke/04_feature/main/round_1/candidates"
+
+    def keys_after_running() -> set[str]:
+        done = kedro(copy, "run", "--env=smoke", f"--nodes={node}")
+        assert done.returncode == 0, done.stderr[-2000:]
+        return {pd.read_parquet(p).attrs["key"] for p in folder.glob("*.parquet")}
+
+    node = "round_1.generate.generate_candidates"
+    before = {pd.read_parquet(p).attrs["key"] for p in folder.glob("*.parquet")}
+    for unrelated in ("prompts", "guidance/__init__", "training"):
+        file = copy / f"src/mitune/{unrelated}.py"
+        file.write_text(f"{file.read_text()}\n_UNUSED = 1\n")
+    sampling = copy / "src/mitune/sampling.py"
+    sampling.write_text(f"# why\n{sampling.read_text()}")
+    assert keys_after_running() == before
+    sampling.write_text(sampling.read_text().replace("_CHECK_EVERY = 8", "_CHECK_EVERY = 4"))
+    after = keys_after_running()
+    assert len(after) == len(before) and not after & before
+
+
 @pytest.mark.slow
 def test_campaigns_are_compared_by_one_command(copy: Path) -> None:
     """The same work under another name: everything is equal, and nothing is shared on disk."""

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -5,9 +6,11 @@ import torch
 
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.backbones.base import Backbone
-from mitune.candidates import Generation, Scoring, Source
+from mitune.candidates import Generation, Scoring, Source, generate
 from mitune.datasets.shards import Shards
+from mitune.mutual_information import ForwardScore, InformationDecomposition
 from mitune.pipelines.generate.shards import generated
+from mitune.pipelines.sources import painting_code
 
 PROMPTS = pd.DataFrame(
     {"prompt_id": ["a", "b", "c"], "category": "color", "prompt": ["a star", "a cross", "a circle"]}
@@ -34,3 +37,21 @@ def test_full_memory_halves_the_batch_and_changes_no_image(
     for name, table in found.items():
         assert list(table["seed"]) == list(expected[name]["seed"])
         pd.testing.assert_series_equal(table["path"], expected[name]["path"], rtol=1e-3)
+
+
+def test_all_code_that_runs_to_paint_and_score_is_of_the_key(
+    backbone: Backbone, model: ModelRef
+) -> None:
+    scoring = Scoring(forward=ForwardScore(draws=2), information=InformationDecomposition(draws=2))
+    settings = Generation(images_per_prompt=1, steps=2, scoring=scoring)
+    source = Source(model, AdapterRef(None), "round_1")
+    ran: set[str] = set()
+    sys.setprofile(lambda frame, event, argument: ran.add(frame.f_globals.get("__name__", "")))
+    try:
+        assert len(list(generate(backbone, source, PROMPTS, settings, 3))) == 3
+    finally:
+        sys.setprofile(None)
+    ours = {name for name in ran if name.startswith("mitune.")}
+    assert len(ours) > 8
+    assert ours <= set(painting_code(settings, model, AdapterRef(None)))
+    assert "mitune.adapters" in painting_code(settings, model, AdapterRef("there"))

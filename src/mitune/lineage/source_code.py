@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from pydantic import BaseModel
+
 PACKAGE = "mitune"
 
 
@@ -34,6 +36,32 @@ def digests(module: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def computing(settings: BaseModel, *modules: str) -> dict[str, str]:
+    """Digests of the code that numbers made under `settings` hang on, by way of `modules`.
+
+    Narrower than `digests`: packages are registries, so of theirs only what `settings` holds or a
+    module imports by name counts, where it is defined. A new method changes no number of another.
+    """
+    return _computing(frozenset({*modules, *_chosen(settings)}))
+
+
+@cache
+def _computing(modules: frozenset[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found or _is_package(name):
+            continue
+        tree = _parse(name)
+        if tree is None:
+            waiting.extend(_passed_on(name))
+            continue
+        found[name] = _digest(tree)
+        waiting.extend(_imported(tree))
+    return dict(sorted(found.items()))
+
+
 def source(module: str) -> Path | None:
     """The module's file; None if there is no such module (a name imported from one)."""
     try:
@@ -46,6 +74,30 @@ def source(module: str) -> Path | None:
 def _parse(module: str) -> ast.Module | None:
     file = source(module)
     return None if file is None else ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _chosen(value: object) -> Iterator[str]:
+    """Modules of the classes that nested settings are of."""
+    if isinstance(value, BaseModel):
+        yield type(value).__module__
+        for _, inner in value:
+            yield from _chosen(inner)
+
+
+def _is_package(module: str) -> bool:
+    file = source(module)
+    return file is not None and file.name == "__init__.py"
+
+
+def _passed_on(name: str) -> Iterator[str]:
+    """Where a name comes from that a package imports only to pass it on."""
+    package, _, wanted = name.rpartition(".")
+    tree = _parse(package) if _is_package(package) else None
+    for node in tree.body if tree else ():
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [alias.name for alias in node.names]
+            if wanted in names:
+                yield from (node.module, f"{node.module}.{wanted}")
 
 
 def _imported(tree: ast.Module) -> Iterator[str]:

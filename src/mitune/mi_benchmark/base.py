@@ -27,8 +27,19 @@ class Samples:
 class Estimator(Protocol):
     """Fits, then estimates; one fit may give several estimates."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its estimates, known before there are any."""
+        ...
+
     def estimate(self, samples: Samples, seed: int) -> Mapping[str, float]:
-        """Estimates in nats, by name."""
+        """Estimates in nats, by name.
+
+        Raises
+        ------
+        FloatingPointError
+            If its training diverges.
+        """
         ...
 
 

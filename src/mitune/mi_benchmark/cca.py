@@ -18,6 +18,11 @@ class CCA(BaseModel):
 
     kind: Literal["cca"] = "cca"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its estimates."""
+        return ("cca",)
+
     def estimate(self, samples: Samples, seed: int) -> Mapping[str, float]:
         """`cca`, on the test points."""
         bases = [

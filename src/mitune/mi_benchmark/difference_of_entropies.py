@@ -28,6 +28,11 @@ class DifferenceOfEntropies(BaseModel):
     family: Literal["gaussian", "logistic"] = "gaussian"
     training: Training = Training()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its estimates."""
+        return (f"doe_{self.family}",)
+
     def estimate(self, samples: Samples, seed: int) -> Mapping[str, float]:
         """`doe_gaussian` or `doe_logistic`."""
         torch.manual_seed(seed)

@@ -43,6 +43,11 @@ class MINDE(BaseModel):
     draws: PositiveInt = 32
     log_snr: tuple[float, float] = (-10.0, 9.0)  # up to t = 1e-3
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its estimates."""
+        return ("minde_c", "minde_j")
+
     def estimate(self, samples: Samples, seed: int) -> Mapping[str, float]:
         """`minde_c` and `minde_j`."""
         torch.manual_seed(seed)

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from mitune.prompts import image_seed
+from mitune.seeds import image_seed
 from mitune.training import Optimisation, fit
 
 BatchLoss: TypeAlias = Callable[[Tensor, Tensor, torch.Generator], Tensor]

@@ -55,6 +55,11 @@ class Variational(BaseModel):
     bound: Literal["mine", "donsker_varadhan", "nwj", "infonce"] = "mine"
     training: CriticTraining = CriticTraining()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of its estimates."""
+        return (self.bound,)
+
     def estimate(self, samples: Samples, seed: int) -> Mapping[str, float]:
         """The bound under its own name."""
         torch.manual_seed(seed)

@@ -14,7 +14,7 @@ from mitune.metrics.features import Pictures
 from mitune.miniature.caption import read
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import sample_scene
-from mitune.prompts import image_seed
+from mitune.seeds import image_seed
 
 
 class Rendered(BaseModel):

@@ -14,7 +14,7 @@ from mitune.backbones import AdapterRef
 from mitune.candidates import latents_of, shard_keys
 from mitune.errors import UserError
 from mitune.image_folder import check_prompts, write_folder
-from mitune.pipelines.evaluate.images import source_of
+from mitune.pipelines.evaluate.images import tested
 from mitune.pipelines.generate.shards import read_shards
 from mitune.pipelines.models import opened
 
@@ -29,7 +29,7 @@ def export_images(
     Raises
     ------
     UserError
-        If images are missing or of other settings, or as `image_folder.write_folder`.
+        If images are missing or of other settings or code, or as `image_folder.write_folder`.
     """
     images = f"{model}.test_images"
     if not catalog.exists(images):
@@ -39,7 +39,7 @@ def export_images(
     settings = catalog.load("params:evaluate").generation
     adapter = catalog.load("base_adapter" if model == "base" else f"{model}.adapter")
     base, resources = catalog.load("base_model"), catalog.load("params:resources")
-    keys = shard_keys(source_of(base, adapter), settings, prompts)
+    keys = shard_keys(tested(base, adapter, settings), settings, prompts)
     shards = read_shards(catalog.load(images), keys, settings)
     with opened(base, AdapterRef(None), resources) as backbone:
 

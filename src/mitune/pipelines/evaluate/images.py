@@ -7,16 +7,17 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.candidates import Source
+from mitune.candidates import Generation, Source
 from mitune.datasets.shards import Shards
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.generate.shards import make_shards
 from mitune.pipelines.resources import Resources
+from mitune.pipelines.sources import source_of
 
 
-def source_of(model: ModelRef, adapter: AdapterRef) -> Source:
+def tested(model: ModelRef, adapter: AdapterRef, settings: Generation) -> Source:
     """One name for all models: the seeds are shared, so differences are paired."""
-    return Source(model, adapter, "evaluation")
+    return source_of("evaluation", settings, model, adapter)
 
 
 def generate_test_images(
@@ -28,5 +29,5 @@ def generate_test_images(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per test prompt that is not finished yet."""
-    source = source_of(model, adapter)
+    source = tested(model, adapter, settings.generation)
     yield from make_shards(test_prompts, source, finished, settings.generation, resources)

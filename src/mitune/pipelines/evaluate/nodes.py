@@ -13,7 +13,7 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import shard_keys
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
-from mitune.pipelines.evaluate.images import source_of
+from mitune.pipelines.evaluate.images import tested
 from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.generate.shards import read_shards
@@ -32,7 +32,9 @@ def evaluate(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Scores per image, and the first pictures of each prompt as PNG."""
     scorers = metrics.load(resources.torch_device)
-    keys = shard_keys(source_of(model, adapter), settings.generation, test_prompts)
+    keys = shard_keys(
+        tested(model, adapter, settings.generation), settings.generation, test_prompts
+    )
     shards = read_shards(test_images, keys, settings.generation)
     tables, samples = [], []
     with opened(model, AdapterRef(None), resources) as backbone:

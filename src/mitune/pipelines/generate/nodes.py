@@ -11,14 +11,17 @@ from mitune.candidates import Generation, Source, scores_in, shard_keys
 from mitune.datasets.shards import Shards
 from mitune.pipelines.generate.shards import make_shards, read_shards
 from mitune.pipelines.resources import Resources
+from mitune.pipelines.sources import source_of
 
 
-def source_of(model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None) -> Source:
+def painter_of(
+    model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None, settings: Generation
+) -> Source:
     """Images of round r are made with the adapter of round r - 1, or by another model without."""
     name = f"round_{adapter.round + 1}"
     if image_source is None:
-        return Source(model, adapter, name)
-    return Source(image_source, AdapterRef(None), name, target=model)
+        return source_of(name, settings, model, adapter)
+    return source_of(name, settings, image_source, AdapterRef(None), target=model)
 
 
 def generate_candidates(
@@ -31,7 +34,7 @@ def generate_candidates(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per prompt that is not finished yet."""
-    source = source_of(model, adapter, image_source)
+    source = painter_of(model, adapter, image_source, settings)
     yield from make_shards(prompts, source, finished, settings, resources)
 
 
@@ -44,6 +47,6 @@ def collect_scores(
     settings: Generation,
 ) -> pd.DataFrame:
     """Scores of M candidates of each of these prompts, and of no others."""
-    keys = shard_keys(source_of(model, adapter, image_source), settings, prompts)
+    keys = shard_keys(painter_of(model, adapter, image_source, settings), settings, prompts)
     tables = [scores_in(shard) for shard in read_shards(candidates, keys, settings)]
     return pd.concat(tables, ignore_index=True)

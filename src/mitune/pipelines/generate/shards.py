@@ -83,12 +83,12 @@ def read_shards(
     Raises
     ------
     UserError
-        If a shard is of other settings, or has fewer rows.
+        If a shard was made by other settings or code, or has fewer rows.
     """
     for prompt_id, key in keys.items():
         if shards.count(prompt_id, key) < settings.images_per_prompt:
             raise UserError(
-                f"{prompt_id}: its images are missing, too few or of other settings; rerun the "
-                "stage that makes them"
+                f"{prompt_id}: its images are missing, too few, or of other settings or code; "
+                "rerun the stage that makes them"
             )
         yield shards[prompt_id].head(settings.images_per_prompt)

@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from mitune.datasets.shards import Shards
+from mitune.errors import UserError
 from mitune.figures import mi_benchmark_table
+from mitune.lineage import source_code
 from mitune.mi_benchmark import TASKS, EstimatorConfig, draw
 from mitune.pipelines.mi_benchmark.parameters import MIBenchmark
 
@@ -37,7 +39,9 @@ class _Job:
 
     @property
     def key(self) -> str:
-        facts = [self.task, self.config.model_dump(mode="json"), self.seed, self.train, self.test]
+        code = source_code.computing(self.config, draw.__module__)
+        settings = self.config.model_dump(mode="json")
+        facts = [self.task, settings, self.seed, self.train, self.test, code]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
@@ -59,8 +63,21 @@ def estimate(settings: MIBenchmark, finished: Shards) -> Iterator[dict[str, pd.D
 
 
 def tabulate(shards: Shards, settings: MIBenchmark) -> pd.DataFrame:
-    """One row per task, estimate and seed: task, truth, estimator, seed, estimate, seconds."""
-    return pd.concat([shards[job.shard] for job in _jobs(settings)], ignore_index=True)
+    """One row per task, estimate and seed: task, truth, estimator, seed, estimate, seconds.
+
+    Raises
+    ------
+    UserError
+        If one is missing, or was made by other settings or code.
+    """
+    jobs = _jobs(settings)
+    for job in jobs:
+        if not shards.count(job.shard, job.key):
+            raise UserError(
+                f"{job.shard}: missing, or of other settings or code; run "
+                "`kedro run --pipeline=mi_benchmark`"
+            )
+    return pd.concat([shards[job.shard] for job in jobs], ignore_index=True)
 
 
 def draw_table(results: pd.DataFrame) -> Figure:
@@ -84,7 +101,7 @@ def _run(job: _Job) -> pd.DataFrame:
     try:
         found = job.config.estimate(samples, job.seed)
     except FloatingPointError:  # its training diverged: a result, not the end of the benchmark
-        found = {job.name: math.nan}
+        found = dict.fromkeys(job.config.names, math.nan)
     seconds = time.perf_counter() - start
     table = pd.DataFrame(
         {

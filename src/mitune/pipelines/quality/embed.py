@@ -12,7 +12,7 @@ from mitune.backbones import AdapterRef, Backbone, ModelRef
 from mitune.candidates import latents_of, shard_keys
 from mitune.datasets.shards import Shards
 from mitune.metrics.features import Features, Pictures, embed
-from mitune.pipelines.evaluate.images import source_of
+from mitune.pipelines.evaluate.images import tested
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.generate.shards import read_shards
 from mitune.pipelines.models import opened
@@ -46,7 +46,9 @@ def embed_test_images(
     resources: Resources,
 ) -> dict[str, Features]:
     """Features of a model's test images by embedder; a prompt is a unit."""
-    keys = shard_keys(source_of(model, adapter), evaluation.generation, test_prompts)
+    keys = shard_keys(
+        tested(model, adapter, evaluation.generation), evaluation.generation, test_prompts
+    )
     shards = read_shards(test_images, keys, evaluation.generation)
     shown = tqdm(shards, total=len(test_prompts), desc="embed", unit="prompt")
     with opened(model, AdapterRef(None), resources) as backbone:
