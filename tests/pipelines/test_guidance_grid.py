@@ -29,3 +29,12 @@ def test_every_cell_is_measured_and_only_a_lost_one_again(project: Path, finishe
     renewed = {c.name for c in cells.glob("*.parquet") if c.stat().st_mtime_ns != stamps[c.name]}
     assert renewed == {"round_1__3.parquet"}
     pd.testing.assert_frame_equal(pd.read_csv(report / "guidance_grid.csv"), table)
+
+    # What was painted for other settings stays on disk and out of the table.
+    fewer = kedro(project, *arguments, "--params=guidance_grid.scales=[3.0]")
+    assert fewer.returncode == 0, fewer.stderr[-2000:]
+    assert set(pd.read_csv(report / "guidance_grid.csv")["scale"]) == {3.0}
+    alone = ("--nodes=guidance_grid.compare_cells", "--params=guidance_grid.images_per_prompt=1")
+    unpainted = kedro(project, *arguments, *alone)
+    assert unpainted.returncode == 1 and "Traceback" not in unpainted.stderr
+    assert "base__1: not painted yet, or with another adapter" in unpainted.stderr

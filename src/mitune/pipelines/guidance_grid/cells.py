@@ -11,10 +11,14 @@ import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source, shard_keys
+from mitune.datasets.shards import Shards
+from mitune.errors import UserError
 from mitune.guidance import ClassifierFree
 from mitune.metrics.features import Features
 from mitune.pipelines.evaluate.metrics import Metrics, metric_key
+from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.sources import source_of
 
 _FEATURES = "features of "
 
@@ -46,25 +50,39 @@ def cells_of(
     model: ModelRef,
     adapters: dict[str, AdapterRef],
     generation: Generation,
-    scales: tuple[float, ...],
-    images_per_prompt: int,
+    grid: GuidanceGrid,
 ) -> list[Cell]:
     """All of them, a model at a time."""
+    size = grid.images_per_prompt
+    settings = {
+        scale: generation.model_copy(
+            update={"guidance": ClassifierFree(scale=scale), "images_per_prompt": size}
+        )
+        for scale in grid.scales
+    }
     return [
         Cell(
-            name,
-            scale,
-            Source(model, adapter, "guidance_grid"),
-            generation.model_copy(
-                update={
-                    "guidance": ClassifierFree(scale=scale),
-                    "images_per_prompt": images_per_prompt,
-                }
-            ),
+            name, scale, source_of("guidance_grid", settings[scale], model, given), settings[scale]
         )
-        for name, adapter in adapters.items()
-        for scale in scales
+        for name, given in adapters.items()
+        for scale in grid.scales
     ]
+
+
+def read_cell(shards: Shards, cell: Cell, key: str) -> pd.DataFrame:
+    """Its scores and features.
+
+    Raises
+    ------
+    UserError
+        If it is not there, or was made of something else.
+    """
+    if not shards.count(cell.shard, key):
+        raise UserError(
+            f"{cell.shard}: not painted yet, or with another adapter, metric or setting; run "
+            "`kedro run --pipeline=guidance_grid`"
+        )
+    return shards[cell.shard]
 
 
 def with_features(table: pd.DataFrame, found: dict[str, np.ndarray]) -> pd.DataFrame:

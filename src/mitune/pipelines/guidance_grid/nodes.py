@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -19,7 +20,13 @@ from mitune.metrics.features import Features
 from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.generate.shards import generated
-from mitune.pipelines.guidance_grid.cells import Cell, cells_of, features_in, with_features
+from mitune.pipelines.guidance_grid.cells import (
+    Cell,
+    cells_of,
+    features_in,
+    read_cell,
+    with_features,
+)
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.models import opened
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
@@ -27,6 +34,7 @@ from mitune.pipelines.report.label import label
 from mitune.pipelines.resources import Resources
 
 Painter = Callable[..., Iterator[dict[str, pd.DataFrame]]]
+Comparer = Callable[..., tuple[pd.DataFrame, Figure]]
 
 
 def paint_cells(models: tuple[str, ...]) -> Painter:
@@ -45,8 +53,7 @@ def paint_cells(models: tuple[str, ...]) -> Painter:
     ) -> Iterator[dict[str, pd.DataFrame]]:
         """Yield one shard per cell that is not finished yet."""
         given = dict(zip(models, adapters, strict=True))
-        size = grid.images_per_prompt
-        cells = cells_of(model, given, evaluation.generation, grid.scales, size)
+        cells = cells_of(model, given, evaluation.generation, grid)
         keys = {cell.shard: cell.key(prompts, metrics, quality) for cell in cells}
         todo = [cell for cell in cells if not finished.count(cell.shard, keys[cell.shard])]
         if not todo:
@@ -80,27 +87,47 @@ def _painted(
     return pd.concat(tables, ignore_index=True).assign(model=cell.model, scale=cell.scale)
 
 
-def compare_cells(
-    cells: Shards,
+def compare_cells(models: tuple[str, ...]) -> Comparer:
+    """Node function for `models`, the base first."""
+
+    def compare_cells_of_models(
+        shards: Shards,
+        reference: dict[str, Features],
+        prompts: pd.DataFrame,
+        model: ModelRef,
+        evaluation: Evaluation,
+        metrics: Metrics,
+        quality: QualitySettings,
+        grid: GuidanceGrid,
+        *adapters: AdapterRef,
+    ) -> tuple[pd.DataFrame, Figure]:
+        """A row per model, scale and measure, metrics and distances alike, and their figure."""
+        given = dict(zip(models, adapters, strict=True))
+        rows: list[dict[str, Any]] = []
+        for cell in cells_of(model, given, evaluation.generation, grid):
+            table = read_cell(shards, cell, cell.key(prompts, metrics, quality))
+            rows += _measured(cell, table, reference, metrics, quality)
+        table = pd.DataFrame(rows).sort_values(["measure", "model", "scale"], ignore_index=True)
+        labels = {model: label(model) for model in dict.fromkeys(table["model"])}
+        alignment, distance = next(iter(metrics.scorers)), next(iter(quality.measures))
+        return table, figures.guidance_grid(table, labels, alignment, distance)
+
+    return compare_cells_of_models
+
+
+def _measured(
+    cell: Cell,
+    table: pd.DataFrame,
     reference: dict[str, Features],
     metrics: Metrics,
     quality: QualitySettings,
-) -> tuple[pd.DataFrame, Figure]:
-    """A row per model, scale and measure, metrics and distances alike, and their figure."""
-    rows = []
-    for table in cells.values():
-        cell = {"model": table["model"].iloc[0], "scale": table["scale"].iloc[0]}
-        for metric in metrics.scorers:
-            found = mean(table, metric)
-            interval = {"value": found.mean, "low": found.low, "high": found.high}
-            rows.append({**cell, "measure": metric, **interval})
-        for name, config in quality.measures.items():
-            embedder = embedder_name(config.embedder)
-            seen = features_in(table, embedder, config.embedder.provenance)
-            rows.append(
-                {**cell, "measure": name, **asdict(config.compare(seen, reference[embedder]))}
-            )
-    grid = pd.DataFrame(rows).sort_values(["measure", "model", "scale"], ignore_index=True)
-    labels = {model: label(model) for model in dict.fromkeys(grid["model"])}
-    alignment, distance = next(iter(metrics.scorers)), next(iter(quality.measures))
-    return grid, figures.guidance_grid(grid, labels, alignment, distance)
+) -> Iterator[dict[str, Any]]:
+    where = {"model": cell.model, "scale": cell.scale}
+    for metric in metrics.scorers:
+        found = mean(table, metric)
+        interval = {"value": found.mean, "low": found.low, "high": found.high}
+        yield {**where, "measure": metric, **interval}
+    for name, config in quality.measures.items():
+        embedder = embedder_name(config.embedder)
+        seen = features_in(table, embedder, config.embedder.provenance)
+        yield {**where, "measure": name, **asdict(config.compare(seen, reference[embedder]))}
