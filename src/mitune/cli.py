@@ -218,20 +218,25 @@ def coverage(
     if not asking:
         raise click.ClickException(
             f"metrics.scorers: {', '.join(scorers)} look for no boxes; add spatial_2d_ovd, "
-            "spatial_3d_ovd or numeracy_ovd (docs/metrics.md)"
+            "spatial_3d_ovd, numeracy_ovd or three_in_one (docs/metrics.md)"
         )
-    known_too = f"{'equal':>8}{'contain':>9}" if labels else ""
+    known_too = f"{'labels':>9}{'covered':>9}" if labels else ""
     click.echo(f"{'metric':16}{'category':16}{'prompts':>8}{'read':>8}{known_too}")
     for name, metric in asking.items():
         for category, rows in prompts.groupby("category", sort=False):
-            found = label_coverage(rows["prompt"], metric, known)
+            try:
+                found = label_coverage(rows["prompt"], metric, known)
+            except UserError as error:
+                raise click.ClickException(str(error)) from None
+            if found.empty:
+                continue
             read = found["names"].map(len) > 0
             shown = f"{name:16}{category:16}{len(found):>8}{read.mean():>8.0%}"
             if labels:
-                shown += f"{found['exact'].mean():>8.0%}{found['substring'].mean():>9.0%}"
+                shown += f"{metric.label_match:>9}{found['covered'].mean():>9.0%}"
             click.echo(shown)
-            never = found[~(found["substring"] if labels else read)] if listed else found[:0]
-            for prompt, missing in zip(never["prompt"], never["missing_substring"], strict=True):
+            never = found[~(found["covered"] if labels else read)] if listed else found[:0]
+            for prompt, missing in zip(never["prompt"], never["missing"], strict=True):
                 click.echo(f"    {prompt}  {', '.join(missing) or 'nothing read'}")
 
 

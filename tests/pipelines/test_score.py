@@ -289,14 +289,14 @@ def test_prompts_that_boxes_can_never_score_are_counted_and_listed(
     found = command(standing, coverage, counting, f"--labels={labels}", "--list")
     assert found.exit_code == 0, found.output
     rows = [line.split() for line in found.output.splitlines()]
-    assert ["count", "numeracy", "1", "100%", "0%", "0%"] in rows
+    assert ["count", "numeracy", "1", "100%", "contain", "0%"] in rows
     assert [*counted.split(), names[0]] in rows
     labels.write_text("\n".join(names))
     rows = [
         r.split()
         for r in command(standing, coverage, counting, f"--labels={labels}").output.splitlines()
     ]
-    assert ["count", "numeracy", "1", "100%", "100%", "100%"] in rows
+    assert ["count", "numeracy", "1", "100%", "contain", "100%"] in rows
 
 
 def test_the_miniature_stands_beside_no_published_figure(standing: Path, finished) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import pandas as pd
 
@@ -18,34 +18,42 @@ from mitune.metrics.base import MetricError
 
 @runtime_checkable
 class AsksDetector(Protocol):
-    """A metric that looks for things it reads in a prompt."""
+    """A metric that looks for things it reads in a prompt.
 
-    def names(self, prompt: str) -> tuple[str, ...]:
-        """What the detector is asked for; none if nothing is read."""
+    `label_match`: whether a label stands for a name if it equals it, or if it contains it.
+    """
+
+    label_match: ClassVar[Literal["equal", "contain"]]
+
+    def names(self, prompt: str) -> tuple[str, ...] | None:
+        """What the detector is asked for; () if nothing is read, None if it has no part in it."""
         ...
 
 
 def label_coverage(
     prompts: Iterable[str], metric: AsksDetector, labels: Collection[str]
 ) -> pd.DataFrame:
-    """One row per prompt: what is asked for, what has no label, and whether all has one.
+    """One row per prompt that is asked about: for what, what has no label, and whether all has one.
 
-    Columns: prompt, names, missing_exact, missing_substring (tuples), exact, substring (whether the
-    prompt can score in full, with labels that equal the name as 2D-spatial wants them, or contain
-    it, as 3D-spatial and numeracy do). A prompt in which nothing is read cannot
-    score. The ceiling is the mean of `exact` or `substring`; numeracy and 3D-spatial still score in
-    part below it.
+    Columns: prompt, names, missing (tuples), covered (whether the prompt can score in full, by
+    labels as the metric matches them). A prompt in which nothing is read cannot score. The ceiling
+    is the mean of `covered`; numeracy and 3D-spatial still score in part below it.
     """
     known = {label.strip().lower() for label in labels}
     rows = []
     for prompt in prompts:
-        asked = tuple(dict.fromkeys(metric.names(prompt)))
-        exact = tuple(name for name in asked if name not in known)
-        inside = tuple(name for name in exact if not any(name in label for label in known))
-        rows.append((prompt, asked, exact, inside, bool(asked) and not exact,
-                     bool(asked) and not inside))  # fmt: skip
-    columns = ["prompt", "names", "missing_exact", "missing_substring", "exact", "substring"]
-    return pd.DataFrame(rows, columns=columns)
+        names = metric.names(prompt)
+        if names is None:
+            continue
+        asked = tuple(dict.fromkeys(names))
+        missing = tuple(name for name in asked if not _has_label(name, known, metric.label_match))
+        rows.append((prompt, asked, missing, bool(asked) and not missing))
+    found = pd.DataFrame(rows, columns=["prompt", "names", "missing", "covered"])
+    return found.astype({"covered": bool})
+
+
+def _has_label(name: str, known: Collection[str], match: Literal["equal", "contain"]) -> bool:
+    return name in known or (match == "contain" and any(name in label for label in known))
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

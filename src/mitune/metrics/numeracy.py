@@ -49,6 +49,7 @@ class Numeracy(Metric):
 
     scale: ClassVar[str] = "0 to 1; open-vocabulary detector, not comparable with UniDet's"
     preprocessing: ClassVar[str] = "the detector's"
+    label_match: ClassVar[Literal["equal", "contain"]] = "contain"
 
     kind: Literal["numeracy_ovd"] = "numeracy_ovd"
     detector: DetectorConfig

@@ -61,6 +61,7 @@ class Spatial2D(Metric):
 
     scale: ClassVar[str] = "0, or 0.5 to 1; open-vocabulary detector, not comparable with UniDet's"
     preprocessing: ClassVar[str] = "the detector's"
+    label_match: ClassVar[Literal["equal", "contain"]] = "equal"
 
     kind: Literal["spatial_2d_ovd"] = "spatial_2d_ovd"
     detector: DetectorConfig

@@ -36,6 +36,7 @@ class Spatial3D(Metric):
 
     scale: ClassVar[str] = "0 to 1; open-vocabulary detector, not comparable with UniDet's"
     preprocessing: ClassVar[str] = "the detector's and the depth estimator's"
+    label_match: ClassVar[Literal["equal", "contain"]] = "contain"
 
     kind: Literal["spatial_3d_ovd"] = "spatial_3d_ovd"
     detector: DetectorConfig

@@ -48,6 +48,7 @@ class ThreeInOne(Metric):
 
     scale: ClassVar[str] = "mean of two probabilities and a cosine, about 0 to 1"
     preprocessing: ClassVar[str] = "that of its parts"
+    label_match: ClassVar[Literal["equal", "contain"]] = Spatial2D.label_match
 
     kind: Literal["three_in_one"] = "three_in_one"
     vqa: BlipVqa
@@ -77,6 +78,17 @@ class ThreeInOne(Metric):
         """
         given = self._given()
         return [_looked_up(prompt, given) for prompt in prompts]
+
+    def names(self, prompt: str) -> tuple[str, ...] | None:
+        """What the spatial part's detector is asked for; None for kinds without that part.
+
+        Raises
+        ------
+        MetricError
+            As `kinds`.
+        """
+        (kind,) = self.kinds([prompt])
+        return self.spatial.names(prompt) if "spatial" in _PARTS[kind] else None
 
     def _given(self) -> dict[str, Kind] | None:
         return read_kinds(self.benchmark) if self.benchmark else None
