@@ -151,7 +151,7 @@ def test_finetuning_resumes_to_the_same_adapter(
     next(steps)
     resumed = open_backbone(model, torch.device("cpu"))
     rest = _tune(resumed, checkpoint=checkpoint)
-    assert [s.index for s in rest] == [2] or [s.index for s in rest] == [1, 2]
+    assert [s.index for s in rest] == [0, 1, 2]
     torch.testing.assert_close(_predict(resumed), expected, atol=0, rtol=0)
 
 

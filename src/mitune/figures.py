@@ -46,7 +46,8 @@ def contact_sheet(
                 side.set_color("#2a9d4a" if right else "#cccccc")
                 side.set_linewidth(2.5 if right else 1)
             axis.set_xlabel(f"{table[score].iloc[pick]:.1f}", fontsize=7, labelpad=1)
-        axes[0].set_title(prompt, fontsize=8, loc="left")
+        title = axes[0].set_title(prompt, fontsize=8, loc="left")
+        title.set_in_layout(False)  # it is wider than its picture, and must not widen the column
     figure.suptitle(
         f"candidates by {_LABELS.get(score, score)} (nats), best first; green: {metric} > 0.5",
         fontsize=9,

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -96,8 +96,9 @@ def fit(
 
     `rows` holds this process's positions within the batch of the step, `loss` returns one value
     per row. Micro-batches bound memory without changing the gradient; they are halved when memory
-    runs out. When the iterator is exhausted the modules hold the final weights (their exponential
-    moving average if `ema_decay`).
+    runs out. A resumed run yields the steps before its checkpoint again, without computing them:
+    the log is whole. When the iterator is exhausted the modules hold the final weights (their
+    exponential moving average if `ema_decay`).
 
     Raises
     ------
@@ -121,10 +122,11 @@ def fit(
     average = EMAModel(weights, decay=ema_decay, foreach=True) if ema_decay else None
     if average:
         average.to(accelerator.device)
-    start = _resume(checkpoint, parameters, optimizers, schedulers, average)
+    log = _resume(checkpoint, parameters, optimizers, schedulers, average)
+    yield from log
     saved = time.monotonic()
     at_once = settings.micro_batch_size or settings.batch_size
-    for step in range(start, settings.steps):
+    for step in range(len(log), settings.steps):
         value, at_once = _gradients(loss, step, settings.batch_size, at_once, weights, accelerator)
         norm = _reduce_and_clip(weights, settings.max_grad_norm, accelerator)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
@@ -138,11 +140,13 @@ def fit(
             optimizer.zero_grad(set_to_none=True)
         if average:
             average.step(weights)
+        rate = schedulers[0].get_last_lr()[0]
+        log.append(TrainingStep(step, value.item(), norm.item(), rate))
         if checkpoint and time.monotonic() - saved > checkpoint.every:
             if accelerator.is_main_process:
-                _save(checkpoint, step + 1, parameters, optimizers, schedulers, average)
+                _save(checkpoint, log, parameters, optimizers, schedulers, average)
             saved = time.monotonic()
-        yield TrainingStep(step, value.item(), norm.item(), schedulers[0].get_last_lr()[0])
+        yield log[-1]
     if average:
         average.copy_to(weights)
 
@@ -235,7 +239,7 @@ def _reduce_and_clip(
 
 def _save(
     checkpoint: Checkpoint,
-    step: int,
+    log: Sequence[TrainingStep],
     parameters: Mapping[str, nn.Parameter],
     optimizers: list[torch.optim.Optimizer],
     schedulers: list[torch.optim.lr_scheduler.LRScheduler],
@@ -246,7 +250,7 @@ def _save(
     torch.save(
         {
             "key": checkpoint.key,
-            "step": step,
+            "log": [astuple(step) for step in log],
             "weights": {name: p.detach().cpu() for name, p in parameters.items()},
             "optimizers": [optimizer.state_dict() for optimizer in optimizers],
             "schedulers": [scheduler.state_dict() for scheduler in schedulers],
@@ -263,13 +267,13 @@ def _resume(
     optimizers: list[torch.optim.Optimizer],
     schedulers: list[torch.optim.lr_scheduler.LRScheduler],
     average: EMAModel | None,
-) -> int:
-    """First step still to do; loads the saved state into its arguments if it is of this run."""
+) -> list[TrainingStep]:
+    """The steps that are done; loads the saved state into its arguments if it is of this run."""
     if checkpoint is None or not checkpoint.path.exists():
-        return 0
+        return []
     state = torch.load(checkpoint.path, map_location="cpu", weights_only=True)
     if state["key"] != checkpoint.key:
-        return 0
+        return []
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(state["weights"][name])
@@ -280,4 +284,4 @@ def _resume(
     if average:
         average.load_state_dict(state["average"])
         average.to(next(iter(parameters.values())).device)
-    return int(state["step"])
+    return [TrainingStep(*step) for step in state["log"]]

@@ -12,8 +12,8 @@ MODELS = ROOT / "data/06_models"
 
 
 def _rows(**differences: tuple[float, float, float]) -> pd.DataFrame:
-    rows = [("judge", category, *d) for category, d in differences.items()]
-    names = ["metric", "category", "difference", "difference_low", "difference_high"]
+    rows = [("judge", category, *d, 16) for category, d in differences.items()]
+    names = ["metric", "category", "difference", "difference_low", "difference_high", "prompts"]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -28,6 +28,11 @@ def test_no_difference_is_said_to_be_none_and_a_fall_is_not_hidden() -> None:
         "On judge, R=2 cannot be told from the base (-2.0 to +4.0 points). "
         "It rises in color (+10.0). It falls in numeracy (-20.0)."
     )
+
+
+def test_one_prompt_rises_nowhere() -> None:
+    rows = _rows(all=(0.01, -0.02, 0.04), numeracy=(0.5, 0.5, 0.5)).assign(prompts=[2, 1])
+    assert verdict("R=2", rows, "judge").endswith("from the base (-2.0 to +4.0 points).")
 
 
 def test_what_a_number_depends_on_names_version_and_antialias(tmp_path: Path) -> None:

@@ -85,9 +85,20 @@ class Backbone(Protocol):
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is the first accelerator if there is one, else the CPU."""
+    """`auto` is the first accelerator if there is one, else the CPU.
+
+    Raises ValueError for a device that torch does not know or this machine does not have.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            device = torch.device(name)
+            torch.empty(0, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"{name!r} cannot be used ({reason}); auto takes what is there"
+            ) from None
+        return device
     if torch.accelerator.is_available():
         return torch.device(torch.accelerator.current_accelerator() or "cpu")
     return torch.device("cpu")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from pydantic import ValidationError
 
 from mitune.errors import UserError
+from mitune.hooks.names import check_names
 
 _CHOICE = "params:compose"
 
@@ -24,9 +27,14 @@ class PreflightHooks:
     def after_context_created(self, context: Any) -> None:
         """Refuse misspelt names and wrong values: one line per field."""
         try:
-            context.params  # noqa: B018  (reading them validates them)
+            parameters = context.params  # reading them validates them
         except ParameterValidationError as error:
             raise click.ClickException(_fields(error)) from None
+        loader = context.config_loader
+        base = Path(loader.conf_source) / loader.base_env
+        wrong = list(check_names(base, parameters, loader["globals"]))
+        if wrong:
+            raise click.ClickException("\n".join(wrong))
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
@@ -41,6 +49,7 @@ class PreflightHooks:
                 for name in sorted(used)
                 if name.startswith(_CHOICE)
             }
+            _check_made(used, catalog)
             if choices or "params:generate" in used:
                 # Typed only where a node of this run reads it.
                 generate = Generation.model_validate(catalog.load("params:generate"))
@@ -74,6 +83,22 @@ class PreflightHooks:
         """A user's error ends the run with one line; anything else keeps its traceback."""
         if isinstance(error, UserError | DatasetError | FloatingPointError):
             raise click.ClickException(_one_line(error)) from None
+
+
+def _check_made(used: set[str], catalog: CatalogProtocol) -> None:
+    """What another stage makes must be there. Raises UserError, naming it and the stage."""
+    makers = {
+        output: node.name
+        for pipeline in pipelines.values()
+        for node in pipeline.nodes
+        for output in node.outputs
+    }
+    for name in sorted(used & makers.keys()):
+        if not catalog.exists(name):
+            raise UserError(
+                f"{name}: nothing there yet; run what makes it first (node {makers[name]}), or "
+                "name the campaign that has it"
+            )
 
 
 def _one_line(error: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
 from mitune.backbones.base import pick_device
 
@@ -24,6 +24,12 @@ class Resources(BaseModel):
     gradient_checkpointing: bool = Field(default=False, exclude=True)
     offload: bool = Field(default=False, exclude=True)
     checkpoint_seconds: PositiveFloat = Field(default=60.0, exclude=True)
+
+    @field_validator("device")
+    @classmethod
+    def _is_there(cls, device: str) -> str:
+        pick_device(device)
+        return device
 
     @property
     def torch_device(self) -> torch.device:

@@ -26,7 +26,10 @@ class Metrics(BaseModel):
     @field_validator("scorers", mode="before")
     @classmethod
     def _without_dropped(cls, scorers: dict[str, Any]) -> dict[str, Any]:
-        return {name: config for name, config in scorers.items() if config is not None}
+        kept = {name: config for name, config in scorers.items() if config is not None}
+        if not kept:
+            raise ValueError("all of them are null; keep one, the headline of the report")
+        return kept
 
     @property
     def provenance(self) -> dict[str, dict[str, Any]]:

@@ -88,7 +88,8 @@ def read_shards(
     for prompt_id, key in keys.items():
         if shards.count(prompt_id, key) < settings.images_per_prompt:
             raise UserError(
-                f"{prompt_id}: its images are missing, too few, or of other settings or code; "
-                "rerun the stage that makes them"
+                f"{prompt_id}: its images are missing, fewer than {settings.images_per_prompt}, or "
+                "of other settings or code; give the --params that they were made with, or rerun "
+                "the stage that makes them"
             )
         yield shards[prompt_id].head(settings.images_per_prompt)

@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mitune.evaluation import ALL
 from mitune.pipelines.report.dependence import dependence_rows
+from mitune.pipelines.report.label import label
 
 _PROMPTS_SHOWN_PER_CATEGORY = 2
 
@@ -45,7 +46,7 @@ def render_page(
         cells={(r.model, r.category, r.metric): r for r in summary.itertuples(index=False)},
         headline=headline,
         verdict=verdict(names[last], summary[summary["model"] == last], metrics[0]),
-        contrasts={k: v for k, v in headline.items() if " - " in k},
+        contrasts={_contrast(k): v for k, v in headline.items() if " - " in k},
         timings=timings,
         provenance=provenance,
         published=published,
@@ -70,6 +71,7 @@ def verdict(name: str, rows: pd.DataFrame, metric: str) -> str:
     else:
         said = f"On {metric}, {name} cannot be told from the base ({interval} points)."
     parts = rows.drop(index=ALL)
+    parts = parts[parts["prompts"] > 1]  # one prompt has no interval over prompts
     for verb, chosen in (
         ("rises", parts[parts["difference_low"] > 0]),
         ("falls", parts[parts["difference_high"] < 0]),
@@ -79,6 +81,13 @@ def verdict(name: str, rows: pd.DataFrame, metric: str) -> str:
             named = ", ".join(f"{category} ({_signed(float(d))})" for category, d in pairs)
             said += f" It {verb} in {named}."
     return said
+
+
+def _contrast(key: str) -> str:
+    """`round_1 - random_k.judge` for readers."""
+    models, metric = key.rsplit(".", 1)
+    first, second = models.split(" - ")
+    return f"{label(first)} − {label(second)}, {metric}"
 
 
 def _percent(value: float) -> str:
