@@ -237,7 +237,7 @@ def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
     assert stale() == set()
     judge = copy / "src/mitune/metrics/judge.py"
     judge.write_text(judge.read_text().replace("round(j.score, 2)", "round(j.score, 3)"))
-    assert stale() == MEASURING | REPORT
+    assert stale() == MEASURING | REPORT | {"trace_metrics"}
     prompts = copy / "data/01_raw/prompts/miniature/color_train.txt"
     prompts.write_text(prompts.read_text() + "a red star and a red star and a red star\n")
     assert stale() == EVERYTHING
