@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from mitune.datasets.shards import Shards
 from mitune.mi_benchmark import MINDE, RFMI
@@ -40,13 +41,14 @@ def test_every_estimator_on_every_task_and_only_what_is_missing_again(
     shutil.copytree(project, copy)
     cca = copy / "src/mitune/mi_benchmark/cca.py"
     cca.write_text(cca.read_text().replace(".sum() / 2)", ".sum() / 2 + 1)"))
-    table = run(copy, "--nodes=mi_benchmark.tabulate")
+    table = run(copy, "--pipeline=mi_benchmark", "--nodes=mi_benchmark.tabulate")
     assert table.returncode == 1 and "cca__0: missing, or of other settings or code" in table.stderr
     done = run(copy, "--pipeline=mi_benchmark")
     assert done.returncode == 0, done.stderr[-2000:]
     mended = pd.read_csv(copy / "data/smoke/08_reporting/main/mi_benchmark.csv")
     change = mended["estimate"] - again["estimate"]
-    assert list(change) == [float(name == "cca") for name in mended["estimator"]]
+    expected = [1.0 if name == "cca" else 0.0 for name in mended["estimator"]]
+    assert list(change) == pytest.approx(expected, abs=1e-9)
 
 
 def test_estimates_of_a_diverged_training_keep_their_names(tmp_path: Path) -> None:
