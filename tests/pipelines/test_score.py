@@ -153,7 +153,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(standing: Path, images: Pat
     pd.testing.assert_frame_equal(again, expected, rtol=1e-6)
     after = shards(standing, images)
     assert {path for path in after if after[path] != before.get(path)} == {lost, broken}
-    for path in after:
+    for path in list(after)[:-1]:
         path.unlink()
     with (
         pytest.raises(click.ClickException, match="has no judge; run `kedro run --pipeline=score`"),
