@@ -79,7 +79,7 @@ def test_another_model_paints_the_candidates(project: Path, benchmark: Path, hub
     download(hub, *checkpoint("sd21"), build("sd"))
     source = build("sd-v")
     source.unet.register_to_config(sample_size=12)
-    revision = "0" * 40
+    revision = "a" * 40  # of digits alone Kedro would make a number
     download(hub, "SPRIGHT-T2I/spright-t2i-sd2", revision, source)
     given = {
         "image_source": "SPRIGHT-T2I/spright-t2i-sd2",
