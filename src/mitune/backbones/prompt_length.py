@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import snapshot_download
 from transformers import AutoTokenizer
 
 from mitune.backbones.base import ModelError, ModelRef
 from mitune.backbones.model_index import model_index
-from mitune.backbones.tokens import overlong
 
 _T5_TOKENS = 256  # what diffusers' Stable Diffusion 3 gives T5 unless told otherwise
 
@@ -26,25 +27,33 @@ def unread(ref: ModelRef, prompts: Sequence[str]) -> list[tuple[str, int, int]]:
     ModelError
         If a tokenizer is missing or broken.
     """
-    found = overlong(ref, prompts)
+    clip = _tokenizer(ref, "tokenizer")
+    found = _overlong(clip, prompts, clip.model_max_length)
     if not found or not model_index(ref).get("text_encoder_3", [None])[0]:
         return found
-    limit = ref.max_sequence_length or _T5_TOKENS
-    texts = [prompt for prompt, *_ in found]
-    lengths = [len(ids) for ids in _t5_tokenizer(ref)(texts).input_ids]
-    return [(p, n, limit) for p, n in zip(texts, lengths, strict=True) if n > limit]
+    cut = [prompt for prompt, *_ in found]
+    return _overlong(_tokenizer(ref, "tokenizer_3"), cut, ref.max_sequence_length or _T5_TOKENS)
 
 
-def _t5_tokenizer(ref: ModelRef) -> AutoTokenizer:
+def _overlong(tokenizer: Any, prompts: Sequence[str], limit: int) -> list[tuple[str, int, int]]:
+    lengths = [len(ids) for ids in tokenizer(list(prompts)).input_ids] if prompts else []
+    return [(p, n, limit) for p, n in zip(prompts, lengths, strict=True) if n > limit]
+
+
+@lru_cache(maxsize=2)
+def _tokenizer(ref: ModelRef, part: str) -> Any:
+    """Read once: prompts are asked about category by category."""
     try:
         folder = Path(ref.path)
         if ref.from_hub:
-            part = ["tokenizer_3/*"]
-            folder = Path(snapshot_download(ref.path, revision=ref.revision, allow_patterns=part))
-        return AutoTokenizer.from_pretrained(folder / "tokenizer_3")
-    except (OSError, ValueError) as error:
+            # By way of a folder: read from the hub by name, files that no tokenizer has are asked
+            # for too, and without a connection their absence is an error.
+            wanted = [f"{part}/*"]
+            folder = Path(snapshot_download(ref.path, revision=ref.revision, allow_patterns=wanted))
+        return AutoTokenizer.from_pretrained(folder / part)
+    except (OSError, ValueError) as error:  # JSONDecodeError is a ValueError
         reason = str(error).splitlines()[0]
+        fix = "check the name and the connection" if ref.from_hub else "restore it"
         raise ModelError(
-            f"{ref.path}/tokenizer_3: the tokenizer cannot be read ({reason}); restore or download "
-            "the folder again"
+            f"{ref.path}/{part}: the tokenizer cannot be read ({reason}); {fix}"
         ) from None
