@@ -8,7 +8,7 @@ from torch.distributions import MultivariateNormal
 
 from mitune.backbones.gaussian import GaussianBackbone, isotropic
 from mitune.backbones.gaussian_mixture import ring
-from mitune.noise import DiscretePath, RectifiedFlowPath
+from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
 
 PATHS = [DiscretePath.scaled_linear(), RectifiedFlowPath()]
 

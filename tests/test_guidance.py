@@ -5,9 +5,9 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from mitune.backbones.gaussian import isotropic
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
 from mitune.guidance import ClassifierFree, GuidanceConfig
-from mitune.noise import DiscretePath, RectifiedFlowPath
 
 KINDS = ["epsilon", "sample", "v_prediction", "flow"]
 

@@ -9,6 +9,8 @@ from scipy.stats import kendalltau
 
 from mitune.backbones.gaussian import isotropic
 from mitune.backbones.gaussian_mixture import ring
+from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
+from mitune.diffusion.sampling import Step, initial_noise, renoise, sample
 from mitune.guidance import ClassifierFree
 from mitune.mutual_information import (
     Estimator,
@@ -18,8 +20,6 @@ from mitune.mutual_information import (
     PathScore,
     information,
 )
-from mitune.noise import DiscretePath, RectifiedFlowPath
-from mitune.sampling import Step, initial_noise, renoise, sample
 
 SD = DiscretePath.scaled_linear()
 FLOW = RectifiedFlowPath()

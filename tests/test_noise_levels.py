@@ -5,8 +5,8 @@ import torch
 from scipy.integrate import quad
 
 from mitune.backbones.gaussian import isotropic
+from mitune.diffusion.noise import RectifiedFlowPath
 from mitune.mutual_information import ForwardScore, information
-from mitune.noise import RectifiedFlowPath
 from mitune.noise_levels import FlowLevels, UniformLevels
 
 LEVELS = [UniformLevels(), FlowLevels(), FlowLevels(t_epsilon=0.5)]

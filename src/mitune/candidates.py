@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from torch import Tensor
 
 from mitune.backbones import AdapterRef, Backbone, DType, ModelRef
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.sampling import SamplerName, build_scheduler, initial_noise, sample
 from mitune.errors import UserError
 from mitune.guidance import ClassifierFree, GuidanceConfig
 from mitune.image_source import Transfer
@@ -33,7 +34,6 @@ from mitune.mutual_information import (
     PathScore,
     information,
 )
-from mitune.sampling import SamplerName, build_scheduler, initial_noise, sample
 from mitune.seeds import image_seed
 
 

@@ -17,7 +17,7 @@ from mitune import adapters
 from mitune.adapters import AdapterSettings
 from mitune.backbones import AdapterRef, Backbone
 from mitune.candidates import latents_of
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
 from mitune.errors import UserError
 from mitune.objectives import SFT, ObjectiveConfig, Single
 from mitune.seeds import image_seed

@@ -17,12 +17,12 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from mitune.denoiser import Condition, Denoiser
+from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.diffusion.noise import DiscretePath, NoisePath, RectifiedFlowPath
+from mitune.diffusion.prediction import Prediction
+from mitune.diffusion.sampling import Draw, Step, renoise
 from mitune.information import Information
-from mitune.noise import DiscretePath, NoisePath, RectifiedFlowPath
-from mitune.prediction import Prediction
 from mitune.renoising import Renoised
-from mitune.sampling import Draw, Step, renoise
 
 __all__ = [
     "DrawEstimator",

@@ -6,7 +6,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 from torch import Tensor
 
-from mitune.noise import NoisePath
+from mitune.diffusion.noise import NoisePath
 from mitune.noise_levels import NoiseLevels, UniformLevels
 
 

@@ -57,7 +57,8 @@ def test_of_a_registry_only_the_chosen_entry_counts() -> None:
     """A new guidance, model family or estimator must not cost what was made without it."""
     painting = source_code.computing(Generation(), "mitune.backbones.stable_diffusion")
     assert {
-        "mitune.candidates", "mitune.sampling", "mitune.noise", "mitune.mutual_information",
+        "mitune.candidates", "mitune.diffusion.sampling", "mitune.diffusion.noise",
+        "mitune.mutual_information",
         "mitune.renoising", "mitune.guidance.classifier_free", "mitune.backbones.base",
         "mitune.backbones.pipeline", "mitune.seeds",
     } <= set(painting)  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mitune.backbones.gaussian import isotropic
-from mitune.noise import DiscretePath, NoisePath, RectifiedFlowPath
+from mitune.diffusion.noise import DiscretePath, NoisePath, RectifiedFlowPath
 from mitune.objectives import SFT, Single
 
 PATHS = {"ddpm": DiscretePath.scaled_linear(), "flow": RectifiedFlowPath()}

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mitune.denoiser import Condition, Denoiser
+from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.errors import UserError
 
 DType: TypeAlias = Literal["float32", "float16", "bfloat16"]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mitune.denoiser import Condition
-from mitune.noise import NoisePath, coefficients
-from mitune.prediction import Prediction, PredictionKind
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.noise import NoisePath, coefficients
+from mitune.diffusion.prediction import Prediction, PredictionKind
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from mitune.backbones.base import DType, ModelError, ModelRef
-from mitune.denoiser import Condition, Denoiser
+from mitune.diffusion.denoiser import Condition, Denoiser
 
 _PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
 

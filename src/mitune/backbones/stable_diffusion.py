@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from mitune.backbones.base import ModelRef
 from mitune.backbones.pipeline import PipelineBackbone
-from mitune.denoiser import Condition, in_dtype_of
-from mitune.noise import DiscretePath, coefficients
-from mitune.prediction import Prediction, PredictionKind
+from mitune.diffusion.denoiser import Condition, in_dtype_of
+from mitune.diffusion.noise import DiscretePath, coefficients
+from mitune.diffusion.prediction import Prediction, PredictionKind
 
 
 @dataclass(frozen=True, eq=False)

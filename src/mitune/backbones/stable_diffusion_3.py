@@ -10,9 +10,9 @@ from diffusers import StableDiffusion3Pipeline
 from torch import Tensor, nn
 
 from mitune.backbones.pipeline import PipelineBackbone
-from mitune.denoiser import Condition, in_dtype_of
-from mitune.noise import RectifiedFlowPath, coefficients
-from mitune.prediction import Prediction
+from mitune.diffusion.denoiser import Condition, in_dtype_of
+from mitune.diffusion.noise import RectifiedFlowPath, coefficients
+from mitune.diffusion.prediction import Prediction
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from mitune.backbones.stable_diffusion import UNetBackbone, UNetDenoiser
-from mitune.denoiser import Condition, in_dtype_of
-from mitune.noise import coefficients
-from mitune.prediction import Prediction
+from mitune.diffusion.denoiser import Condition, in_dtype_of
+from mitune.diffusion.noise import coefficients
+from mitune.diffusion.prediction import Prediction
 
 
 class SizedUNetDenoiser(UNetDenoiser):

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from mitune.guidance.base import Guidance, Guided
+from mitune.diffusion.guided import Guidance, Guided
 from mitune.guidance.classifier_free import ClassifierFree
 
 GuidanceConfig: TypeAlias = Annotated[

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from mitune.denoiser import Condition, Denoiser
-from mitune.guidance.base import Guided, predict_pair
-from mitune.prediction import Prediction
+from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.diffusion.guided import Guided, predict_pair
+from mitune.diffusion.prediction import Prediction
 
 
 class ClassifierFree(BaseModel):

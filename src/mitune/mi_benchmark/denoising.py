@@ -14,11 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.noise import NoisePath, coefficients
+from mitune.diffusion.prediction import Prediction, PredictionKind
 from mitune.mi_benchmark.training import perceptron
 from mitune.mutual_information import ForwardScore, information
-from mitune.noise import NoisePath, coefficients
-from mitune.prediction import Prediction, PredictionKind
 
 NOISY, CLEAN, BLANK = 0, 1, 2
 _FREQUENCIES = 8

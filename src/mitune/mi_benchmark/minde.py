@@ -9,7 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch import Tensor
 
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.noise import DiscretePath, add_noise
 from mitune.mi_benchmark.base import Samples, tensors
 from mitune.mi_benchmark.denoising import (
     BLANK,
@@ -23,7 +24,6 @@ from mitune.mi_benchmark.denoising import (
 )
 from mitune.mi_benchmark.training import Training, train
 from mitune.mutual_information import ForwardScore
-from mitune.noise import DiscretePath, add_noise
 
 _GRID = 1000
 

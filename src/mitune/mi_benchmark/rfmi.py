@@ -9,7 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
 from torch import Tensor
 
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.noise import RectifiedFlowPath
 from mitune.mi_benchmark.base import Samples, tensors
 from mitune.mi_benchmark.denoising import (
     BLANK,
@@ -22,7 +23,6 @@ from mitune.mi_benchmark.denoising import (
 )
 from mitune.mi_benchmark.training import Training, train
 from mitune.mutual_information import ForwardScore
-from mitune.noise import RectifiedFlowPath
 from mitune.noise_levels import FlowLevels
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from mitune.denoiser import Condition, Denoiser
+from mitune.diffusion.denoiser import Condition, Denoiser
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from mitune.denoiser import Denoiser
-from mitune.noise import add_noise
+from mitune.diffusion.denoiser import Denoiser
+from mitune.diffusion.noise import add_noise
+from mitune.diffusion.prediction import Prediction, PredictionKind
 from mitune.objectives.base import Single
-from mitune.prediction import Prediction, PredictionKind
 
 
 class SFT(BaseModel):

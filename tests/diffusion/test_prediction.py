@@ -6,8 +6,8 @@ from typing import get_args
 import pytest
 import torch
 
-from mitune.noise import DiscretePath, RectifiedFlowPath, coefficients
-from mitune.prediction import Prediction, PredictionKind
+from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath, coefficients
+from mitune.diffusion.prediction import Prediction, PredictionKind
 
 KINDS = get_args(PredictionKind)
 PATHS = [DiscretePath.scaled_linear(), RectifiedFlowPath()]

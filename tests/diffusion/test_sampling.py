@@ -14,11 +14,11 @@ from diffusers import (
 )
 
 from mitune.backbones.gaussian import isotropic
-from mitune.denoiser import Condition
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath, coefficients
+from mitune.diffusion.prediction import Prediction
+from mitune.diffusion.sampling import initial_noise, renoise, sample
 from mitune.guidance import ClassifierFree
-from mitune.noise import DiscretePath, RectifiedFlowPath, coefficients
-from mitune.prediction import Prediction
-from mitune.sampling import initial_noise, renoise, sample
 
 SD = {
     "beta_schedule": "scaled_linear",

@@ -6,8 +6,8 @@ import pytest
 import torch
 from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
 
-from mitune.noise import DiscretePath, RectifiedFlowPath, add_noise
-from mitune.quadrature import trapezoid_weights
+from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath, add_noise
+from mitune.diffusion.quadrature import trapezoid_weights
 
 PATHS = [DiscretePath.scaled_linear(), RectifiedFlowPath()]
 

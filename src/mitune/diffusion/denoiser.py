@@ -7,8 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from mitune.noise import NoisePath
-from mitune.prediction import Prediction
+from mitune.diffusion.noise import NoisePath
+from mitune.diffusion.prediction import Prediction
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from mitune.quadrature import trapezoid_weights
+from mitune.diffusion.quadrature import trapezoid_weights
 
 
 class NoisePath(ABC):

@@ -6,8 +6,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mitune.denoiser import Condition, Denoiser
-from mitune.prediction import Prediction
+from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.diffusion.prediction import Prediction
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,11 +20,11 @@ from diffusers import (
 )
 from torch import Tensor
 
-from mitune.denoiser import Condition, Denoiser
+from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.diffusion.guided import Guidance, Guided, predict_pair
+from mitune.diffusion.noise import add_noise
+from mitune.diffusion.prediction import Prediction, PredictionKind
 from mitune.errors import UserError
-from mitune.guidance.base import Guidance, Guided, predict_pair
-from mitune.noise import add_noise
-from mitune.prediction import Prediction, PredictionKind
 
 _CHECK_EVERY = 8  # an isfinite check waits for the accelerator
 

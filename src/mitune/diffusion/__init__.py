@@ -1,0 +1,1 @@
+"""Noise paths, predictions, denoisers, and sampling as a stream: tensors in, tensors out."""
