@@ -17,8 +17,8 @@ from diffusers import DiffusionPipeline
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.candidates import Generation, Scoring, Source, generate
+from mitune.estimators import PathScore
 from mitune.guidance import ClassifierFree
-from mitune.mutual_information import PathScore
 
 MODEL, PROMPTS, IMAGES, STEPS, BATCH, REPEATS = "data/06_models/miniature-sd", 16, 4, 10, 64, 3
 

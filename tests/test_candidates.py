@@ -9,8 +9,8 @@ from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate, latents_of
 from mitune.diffusion.sampling import build_scheduler, initial_noise, sample
+from mitune.estimators import ForwardScore, InformationDecomposition, information
 from mitune.guidance import ClassifierFree
-from mitune.mutual_information import ForwardScore, InformationDecomposition, information
 from mitune.seeds import image_seed
 
 DRAWS = {"draws": 4, "log_snr": (-5.0, 1.5), "antithetic": True}

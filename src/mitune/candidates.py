@@ -24,16 +24,16 @@ from mitune.backbones import AdapterRef, Backbone, DType, ModelRef
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.sampling import SamplerName, build_scheduler, initial_noise, sample
 from mitune.errors import UserError
-from mitune.guidance import ClassifierFree, GuidanceConfig
-from mitune.image_source import Transfer
-from mitune.information import Information
-from mitune.mutual_information import (
+from mitune.estimators import (
     DrawEstimator,
     ForwardScore,
     InformationDecomposition,
     PathScore,
     information,
 )
+from mitune.estimators.information import Information
+from mitune.guidance import ClassifierFree, GuidanceConfig
+from mitune.image_source import Transfer
 from mitune.seeds import image_seed
 
 

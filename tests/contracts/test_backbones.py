@@ -21,9 +21,9 @@ from mitune.backbones.base import Backbone
 from mitune.backbones.model_index import absent_parts, model_index
 from mitune.diffusion.sampling import build_scheduler, initial_noise, sample
 from mitune.errors import UserError
+from mitune.estimators import ForwardScore, PathScore, information
 from mitune.finetuning import Finetuning, finetune
 from mitune.guidance import ClassifierFree
-from mitune.mutual_information import ForwardScore, PathScore, information
 from mitune.training import Optimisation
 from tests.contracts.tiny import FAMILIES, build
 

@@ -58,8 +58,8 @@ def test_of_a_registry_only_the_chosen_entry_counts() -> None:
     painting = source_code.computing(Generation(), "mitune.backbones.stable_diffusion")
     assert {
         "mitune.candidates", "mitune.diffusion.sampling", "mitune.diffusion.noise",
-        "mitune.mutual_information",
-        "mitune.renoising", "mitune.guidance.classifier_free", "mitune.backbones.base",
+        "mitune.estimators.path_score",
+        "mitune.estimators.renoising", "mitune.guidance.classifier_free", "mitune.backbones.base",
         "mitune.backbones.pipeline", "mitune.seeds",
     } <= set(painting)  # fmt: skip
     assert not {
@@ -70,4 +70,4 @@ def test_of_a_registry_only_the_chosen_entry_counts() -> None:
     benchmark = "mitune.mi_benchmark"
     assert set(cca) == {f"{benchmark}.{name}" for name in ("base", "cca", "tasks")}
     assert {f"{benchmark}.{name}" for name in ("rfmi", "training", "tasks")} < set(rfmi)
-    assert f"{benchmark}.cca" not in rfmi and "mitune.noise_levels" in rfmi
+    assert f"{benchmark}.cca" not in rfmi and "mitune.estimators.noise_levels" in rfmi

@@ -8,7 +8,7 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate
 from mitune.datasets.shards import Shards
-from mitune.mutual_information import ForwardScore, InformationDecomposition
+from mitune.estimators import ForwardScore, InformationDecomposition
 from mitune.pipelines.generate.shards import generated
 from mitune.pipelines.sources import painting_code
 

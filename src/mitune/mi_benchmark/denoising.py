@@ -1,7 +1,7 @@
 """One network for all the denoising problems of a pair (X, Y), as MINDE has it.
 
 It sees both sides, each noisy, clean or blank, and which is which; it predicts the noise (or the
-velocity) of both. So the estimators of `mitune.mutual_information` run on it unchanged.
+velocity) of both. So the estimators of `mitune.estimators` run on it unchanged.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import NoisePath, coefficients
 from mitune.diffusion.prediction import Prediction, PredictionKind
+from mitune.estimators import ForwardScore, information
 from mitune.mi_benchmark.training import perceptron
-from mitune.mutual_information import ForwardScore, information
 
 NOISY, CLEAN, BLANK = 0, 1, 2
 _FREQUENCIES = 8

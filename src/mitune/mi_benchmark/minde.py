@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import DiscretePath, add_noise
+from mitune.estimators import ForwardScore
 from mitune.mi_benchmark.base import Samples, tensors
 from mitune.mi_benchmark.denoising import (
     BLANK,
@@ -23,7 +24,6 @@ from mitune.mi_benchmark.denoising import (
     states_of,
 )
 from mitune.mi_benchmark.training import Training, train
-from mitune.mutual_information import ForwardScore
 
 _GRID = 1000
 

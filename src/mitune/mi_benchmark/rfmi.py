@@ -11,6 +11,8 @@ from torch import Tensor
 
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import RectifiedFlowPath
+from mitune.estimators import ForwardScore
+from mitune.estimators.noise_levels import FlowLevels
 from mitune.mi_benchmark.base import Samples, tensors
 from mitune.mi_benchmark.denoising import (
     BLANK,
@@ -22,8 +24,6 @@ from mitune.mi_benchmark.denoising import (
     states_of,
 )
 from mitune.mi_benchmark.training import Training, train
-from mitune.mutual_information import ForwardScore
-from mitune.noise_levels import FlowLevels
 
 
 class RFMI(BaseModel):

@@ -1,38 +1,16 @@
-"""Point-wise mutual information between an image and its prompt, in nats.
+"""The estimate that sampling gives for free: MI-TUNE, Alg. 2, and RFMI on the path."""
 
-Every estimator is a weighted sum over noise levels of one number per image and level,
-
-    KL(p_c || p) = 1/2 int E ||eps_c - eps_u||^2 dlambda          (I-MMSE; lambda = log SNR)
-
-and returns the terms, not only the sum, so that windows, weights and pruning can be replayed.
-`PathScore` reads them off the sampler's own trajectory at no extra evaluation; `ForwardScore` and
-`InformationDecomposition` noise the finished image anew. Only the last one is log p(x|c) / p(x).
-All differences are between UNGUIDED predictions, in at least float32, summed over the latent.
-"""
-
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Iterable
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.noise import DiscretePath, NoisePath, RectifiedFlowPath
-from mitune.diffusion.prediction import Prediction
-from mitune.diffusion.sampling import Draw, Step, renoise
-from mitune.information import Information
-from mitune.renoising import Renoised
-
-__all__ = [
-    "DrawEstimator",
-    "Estimator",
-    "ForwardScore",
-    "Information",
-    "InformationDecomposition",
-    "PathScore",
-    "information",
-]
+from mitune.diffusion.sampling import Step
+from mitune.estimators.differences import dot, eps_of, flow_of
+from mitune.estimators.information import Information
 
 _RELEASED_FIRST_T = 51  # the released code keeps t > 50
 _RELEASED_LEAST_SIGMA = 0.05  # and on flows s > 0.05
@@ -127,11 +105,11 @@ class PathScore(BaseModel):
         """One step's w_t ||eps_c - eps_u||^2, or another form, (B,) nats."""
         conditional, unconditional = step.guided.conditional, step.guided.unconditional
         if self.form == "squared":
-            difference = _eps(conditional) - _eps(unconditional)
-            return weight * _dot(difference, difference)
+            difference = eps_of(conditional) - eps_of(unconditional)
+            return weight * dot(difference, difference)
         chosen = step.guided.guided if self.form == "inner_guided" else conditional
-        v, v_u = chosen.alpha * _flow(chosen), chosen.alpha * _flow(unconditional)
-        return weight * _dot(v, v - v_u)
+        v, v_u = chosen.alpha * flow_of(chosen), chosen.alpha * flow_of(unconditional)
+        return weight * dot(v, v - v_u)
 
     def fold(self, path: NoisePath, steps: Iterable[Step]) -> Information:
         """The whole stream of `sample`, (B, n); use `weights_for` and `increment` inside a loop."""
@@ -139,104 +117,6 @@ class PathScore(BaseModel):
         grid = torch.tensor(times, dtype=torch.float64)
         stacked = torch.stack(squares, dim=1)
         return Information(stacked * self.weights_for(path, grid).to(stacked), path.log_snr(grid))
-
-
-class ForwardScore(Renoised):
-    """MI-TUNE eq. 2 as written: 1/2 int E ||eps_c - eps_u||^2 dlambda on the noised image.
-
-    Departure: noise levels are drawn over log-SNR, whose measure 1/2 dlambda is the continuous
-    form of the paper's kappa_t dt / T. Averages to the KL over x ~ p(x | c), not per image.
-
-    `form: inner` is eq. 12 of RFMI on the noised image (see `PathScore`); with `levels: rfmi` it
-    is the estimator of that paper.
-    """
-
-    kind: Literal["forward"] = "forward"
-    form: Literal["squared", "inner"] = "squared"
-
-    def increment(self, draw: Draw, weight: float | Tensor) -> Tensor:
-        """One draw's w ||eps_c - eps_u||^2, or the other form, (B,) nats."""
-        if self.form == "inner":
-            alpha = draw.conditional.alpha
-            v, v_u = alpha * _flow(draw.conditional), alpha * _flow(draw.unconditional)
-            return weight * _dot(v, v - v_u)
-        difference = _eps(draw.conditional) - _eps(draw.unconditional)
-        return weight * _dot(difference, difference)
-
-
-class InformationDecomposition(Renoised):
-    """log p(x|c) / p(x) = 1/2 int E[ ||eps - eps_u||^2 - ||eps - eps_c||^2 ] dlambda.
-
-    Kong et al. (2024). Exact for an ideal denoiser over all log-SNR; a window makes it a part.
-    """
-
-    kind: Literal["information"] = "information"
-
-    def increment(self, draw: Draw, weight: float | Tensor) -> Tensor:
-        """One draw's w (||D||^2 + 2 (eps - eps_c) . D), D = eps_c - eps_u, (B,) nats.
-
-        The expanded form: the two squares agree in most of their digits.
-        """
-        eps_c, eps_u = _eps(draw.conditional), _eps(draw.unconditional)
-        difference = eps_c - eps_u
-        return weight * _dot(difference + 2 * (draw.noise - eps_c), difference)
-
-
-DrawEstimator: TypeAlias = ForwardScore | InformationDecomposition
-Estimator: TypeAlias = Annotated[
-    PathScore | ForwardScore | InformationDecomposition, Field(discriminator="kind")
-]
-
-
-@torch.no_grad()
-def information(
-    denoiser: Denoiser,
-    z0: Tensor,
-    condition: Condition,
-    null: Condition,
-    estimators: Sequence[DrawEstimator],
-    generator: torch.Generator,
-) -> tuple[Information, ...]:
-    """Score finished latents `z0` (B, ...) with each estimator, all from the same draws.
-
-    Noise levels and noises come from the one `generator` and are shared by the batch: seeded from
-    the prompt, all its candidates meet the same noise, whatever the batch size. Comparing
-    estimators costs nothing.
-
-    Raises ValueError if the estimators do not agree on where they noise.
-    """
-    if len({e.shared for e in estimators}) != 1:
-        raise ValueError("estimators: need the same draws, log_snr and antithetic to share draws")
-    plan = estimators[0]
-    per_stratum = plan.draws // plan.strata
-    log_snr, weights = plan.plan(denoiser.path, generator)
-    times = denoiser.path.timesteps_at(log_snr)
-    noises = plan.noises(z0.shape[1:], generator)
-    stream = renoise(denoiser, z0, condition, null, times.repeat_interleave(per_stratum), noises)
-    shares = (weights / per_stratum).repeat_interleave(per_stratum).tolist()
-    rows = [
-        [e.increment(draw, share) for e in estimators]
-        for draw, share in zip(stream, shares, strict=True)
-    ]
-    met = denoiser.path.log_snr(times.to(torch.float64))
-    return tuple(
-        Information(torch.stack(column, dim=1).view(len(z0), -1, per_stratum).sum(-1), met, True)
-        for column in zip(*rows, strict=True)
-    )
-
-
-def _eps(prediction: Prediction) -> Tensor:
-    eps = prediction.eps
-    return eps.to(torch.promote_types(eps.dtype, torch.float32))
-
-
-def _flow(prediction: Prediction) -> Tensor:
-    flow = prediction.flow
-    return flow.to(torch.promote_types(flow.dtype, torch.float32))
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).flatten(1).sum(dim=1)
 
 
 def _inside(path: NoisePath, times: Tensor, window: tuple[float, float]) -> Tensor:

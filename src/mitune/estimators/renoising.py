@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 from torch import Tensor
 
 from mitune.diffusion.noise import NoisePath
-from mitune.noise_levels import NoiseLevels, UniformLevels
+from mitune.estimators.noise_levels import NoiseLevels, UniformLevels
 
 
 class Renoised(BaseModel):

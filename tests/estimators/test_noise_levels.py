@@ -6,8 +6,8 @@ from scipy.integrate import quad
 
 from mitune.backbones.gaussian import isotropic
 from mitune.diffusion.noise import RectifiedFlowPath
-from mitune.mutual_information import ForwardScore, information
-from mitune.noise_levels import FlowLevels, UniformLevels
+from mitune.estimators import ForwardScore, information
+from mitune.estimators.noise_levels import FlowLevels, UniformLevels
 
 LEVELS = [UniformLevels(), FlowLevels(), FlowLevels(t_epsilon=0.5)]
 MIDDLES = (torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000

@@ -11,8 +11,7 @@ from mitune.backbones.gaussian import isotropic
 from mitune.backbones.gaussian_mixture import ring
 from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
 from mitune.diffusion.sampling import Step, initial_noise, renoise, sample
-from mitune.guidance import ClassifierFree
-from mitune.mutual_information import (
+from mitune.estimators import (
     Estimator,
     ForwardScore,
     Information,
@@ -20,6 +19,7 @@ from mitune.mutual_information import (
     PathScore,
     information,
 )
+from mitune.guidance import ClassifierFree
 
 SD = DiscretePath.scaled_linear()
 FLOW = RectifiedFlowPath()
