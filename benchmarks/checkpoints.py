@@ -42,8 +42,6 @@ from transformers import (
     CLIPTokenizer,
 )
 
-from mitune import adapters
-from mitune.adapters import AdapterSettings
 from mitune.backbones import AdapterRef, Backbone, ModelRef
 from mitune.backbones.base import pick_device
 from mitune.backbones.pipeline import PipelineBackbone
@@ -53,6 +51,8 @@ from mitune.backbones.stable_diffusion_xl import StableDiffusionXL
 from mitune.candidates import Generation, Source, generate
 from mitune.guidance import ClassifierFree
 from mitune.objectives import SFT, Single
+from mitune.training import adapters
+from mitune.training.adapters import AdapterSettings
 
 ROOT = Path(__file__).parents[1]
 TOKENIZER = ROOT / "data/06_models/miniature-sd/tokenizer"

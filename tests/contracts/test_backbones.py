@@ -14,17 +14,17 @@ from diffusers import DiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from PIL import Image
 
-from mitune import adapters
-from mitune.adapters import AdapterSettings
 from mitune.backbones import AdapterRef, ModelError, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.backbones.model_index import absent_parts, model_index
 from mitune.diffusion.sampling import build_scheduler, initial_noise, sample
 from mitune.errors import UserError
 from mitune.estimators import ForwardScore, PathScore, information
-from mitune.finetuning import Finetuning, finetune
 from mitune.guidance import ClassifierFree
-from mitune.training import Optimisation
+from mitune.training import adapters
+from mitune.training.adapters import AdapterSettings
+from mitune.training.finetuning import Finetuning, finetune
+from mitune.training.loop import Optimisation
 from tests.contracts.tiny import FAMILIES, build
 
 PROMPTS = ["a red circle and a blue square", "two stars"]

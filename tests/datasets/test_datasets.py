@@ -8,7 +8,6 @@ from kedro.io import DatasetError, Version
 from matplotlib.figure import Figure
 from safetensors.torch import load_file, save_file
 
-from mitune.adapters import WEIGHTS, digest
 from mitune.backbones import AdapterRef
 from mitune.datasets import (
     AdapterDataset,
@@ -20,6 +19,7 @@ from mitune.datasets import (
     RecordDataset,
     ShardsDataset,
 )
+from mitune.training.adapters import WEIGHTS, digest
 
 
 def _shard(key: str) -> pd.DataFrame:

@@ -13,9 +13,11 @@ PIPELINES = "mitune.pipelines"
 def test_a_stage_depends_on_what_it_imports_and_no_more() -> None:
     compose = source_code.digests(f"{PIPELINES}.compose.nodes")
     assert {"mitune.composition", "mitune.ranking", "mitune"} <= set(compose)
-    assert "mitune.training" not in compose and "mitune.metrics.judge" not in compose
+    assert "mitune.training.loop" not in compose and "mitune.metrics.judge" not in compose
     train = source_code.digests(f"{PIPELINES}.finetune.nodes")
-    assert {"mitune.training", "mitune.objectives.sft", "mitune.adapters"} <= set(train)
+    assert {"mitune.training.loop", "mitune.objectives.sft", "mitune.training.adapters"} <= set(
+        train
+    )
 
 
 @pytest.mark.parametrize("stage", ["generate", "compose", "finetune"])
@@ -64,7 +66,7 @@ def test_of_a_registry_only_the_chosen_entry_counts() -> None:
     } <= set(painting)  # fmt: skip
     assert not {
         "mitune", "mitune.guidance", "mitune.backbones", "mitune.backbones.stable_diffusion_3",
-        "mitune.prompts", "mitune.lineage.source_code", "mitune.training",
+        "mitune.prompts", "mitune.lineage.source_code", "mitune.training.loop",
     } & set(painting)  # fmt: skip
     cca, rfmi = (source_code.computing(config, draw.__module__) for config in (CCA(), RFMI()))
     benchmark = "mitune.mi_benchmark"

@@ -54,4 +54,4 @@ def test_all_code_that_runs_to_paint_and_score_is_of_the_key(
     ours = {name for name in ran if name.startswith("mitune.")}
     assert len(ours) > 8
     assert ours <= set(painting_code(settings, model, AdapterRef(None)))
-    assert "mitune.adapters" in painting_code(settings, model, AdapterRef("there"))
+    assert "mitune.training.adapters" in painting_code(settings, model, AdapterRef("there"))

@@ -10,8 +10,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
-from mitune.adapters import digest
 from mitune.backbones.base import AdapterRef
+from mitune.training.adapters import digest
 
 
 class AdapterDataset(AbstractVersionedDataset[AdapterRef, AdapterRef]):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, Posit
 from torch import Tensor, nn
 
 from mitune.seeds import image_seed
-from mitune.training import Optimisation, fit
+from mitune.training.loop import Optimisation, fit
 
 BatchLoss: TypeAlias = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 

@@ -34,8 +34,8 @@ from mitune.miniature.pretrain import (
     step_rng,
     torch_rng,
 )
-from mitune.timesteps import LogitNormal
-from mitune.training import Loss, TrainingStep
+from mitune.training.loop import Loss, TrainingStep
+from mitune.training.timesteps import LogitNormal
 
 NO_T5 = 0  # tokens of the absent encoder: `max_sequence_length` of this pipeline
 

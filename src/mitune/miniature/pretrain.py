@@ -35,7 +35,7 @@ from mitune.miniature.scene import (
     sample_description,
     sample_scene,
 )
-from mitune.training import Checkpoint, Loss, Optimisation, TrainingStep, fit
+from mitune.training.loop import Checkpoint, Loss, Optimisation, TrainingStep, fit
 
 _CONTACT_CATEGORIES = ("3d_spatial", "non_spatial")
 

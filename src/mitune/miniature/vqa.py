@@ -35,7 +35,7 @@ from mitune.miniature.pretrain import (
 from mitune.miniature.question import KINDS, Question, ask
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import CANVAS, COLOURS, SHAPES, TEXTURES, Scene
-from mitune.training import Loss, Optimisation, TrainingStep
+from mitune.training.loop import Loss, Optimisation, TrainingStep
 
 _QUESTIONS = 8  # of each picture, which is encoded once
 _LESSON = 100  # steps before the next kind of question is asked too

@@ -15,16 +15,16 @@ from accelerate import Accelerator
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
-from mitune.adapters import AdapterSettings, attach
 from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
-from mitune.finetuning import Finetuning
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.nodes import train
 from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.resources import Resources
 from mitune.prompts import read_splits
+from mitune.training.adapters import AdapterSettings, attach
+from mitune.training.finetuning import Finetuning
 
 _LATENT_BYTES = 2  # float16
 _INCREMENT_BYTES = 4

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import torch
 
-from mitune import adapters
 from mitune.backbones import AdapterRef, Backbone, DType, ModelRef, open_backbone
 from mitune.pipelines.resources import Resources
+from mitune.training import adapters
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
-from mitune import adapters
 from mitune.backbones import AdapterRef, ModelRef, family_of
 from mitune.candidates import Generation, Source
 from mitune.lineage import source_code
+from mitune.training import adapters
 
 
 def source_of(

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.datasets.shards import Shards
-from mitune.finetuning import Finetuning, finetune, save
 from mitune.pipelines.resources import Resources
-from mitune.training import Checkpoint
+from mitune.training.finetuning import Finetuning, finetune, save
+from mitune.training.loop import Checkpoint
 
 
 def train(

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mitune.miniature import card, flow, pretrain, vqa
 from mitune.miniature.pretrain import PretrainRecipe
-from mitune.training import TrainingStep
+from mitune.training.loop import TrainingStep
 
 Stage = Callable[[PretrainRecipe, Path, Accelerator], Iterator[TrainingStep]]
 

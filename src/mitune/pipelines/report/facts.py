@@ -10,8 +10,8 @@ import pandas as pd
 from mitune.backbones import ModelRef
 from mitune.candidates import Generation
 from mitune.composition import RandomK
-from mitune.finetuning import Finetuning
 from mitune.pipelines.compose.parameters import Compose
+from mitune.training.finetuning import Finetuning
 
 
 def page_facts(

@@ -6,7 +6,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from mitune.training import Checkpoint, Optimisation, fit
+from mitune.training.loop import Checkpoint, Optimisation, fit
 
 SETTINGS = Optimisation(steps=12, batch_size=6, learning_rate=1e-2, weight_decay=0.0)
 

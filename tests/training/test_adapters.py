@@ -7,15 +7,15 @@ import torch
 from accelerate import Accelerator
 from diffusers import DDPMScheduler, DiffusionPipeline
 
-from mitune import adapters
-from mitune.adapters import AdapterSettings
 from mitune.backbones import AdapterRef, ModelError, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate, latents_of
-from mitune.finetuning import Finetuning, _epoch_order, finetune, save
 from mitune.guidance import ClassifierFree
-from mitune.timesteps import Uniform
-from mitune.training import Checkpoint, Optimisation
+from mitune.training import adapters
+from mitune.training.adapters import AdapterSettings
+from mitune.training.finetuning import Finetuning, _epoch_order, finetune, save
+from mitune.training.loop import Checkpoint, Optimisation
+from mitune.training.timesteps import Uniform
 
 PROMPT = "a red circle and a blue square"
 SMALL = Finetuning(

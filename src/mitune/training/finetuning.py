@@ -13,16 +13,16 @@ from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from torch import Tensor
 
-from mitune import adapters
-from mitune.adapters import AdapterSettings
 from mitune.backbones import AdapterRef, Backbone
 from mitune.candidates import latents_of
 from mitune.diffusion.denoiser import Condition
 from mitune.errors import UserError
 from mitune.objectives import SFT, ObjectiveConfig, Single
 from mitune.seeds import image_seed
-from mitune.timesteps import Timesteps, Uniform
-from mitune.training import Checkpoint, Loss, Optimisation, TrainingStep, fit
+from mitune.training import adapters
+from mitune.training.adapters import AdapterSettings
+from mitune.training.loop import Checkpoint, Loss, Optimisation, TrainingStep, fit
+from mitune.training.timesteps import Timesteps, Uniform
 
 
 class Finetuning(BaseModel):

@@ -3,7 +3,7 @@ import torch
 from pydantic import ValidationError
 from scipy.stats import kstest, norm
 
-from mitune.timesteps import LogitNormal, Uniform
+from mitune.training.timesteps import LogitNormal, Uniform
 
 N = 20_000
 

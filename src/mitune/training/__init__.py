@@ -1,0 +1,1 @@
+"""Fine-tuning: one loop for all losses, adapters, and at which timesteps."""
