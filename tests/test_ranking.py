@@ -9,7 +9,6 @@ from mitune.ranking import (
     auc,
     kendall_tau,
     order,
-    prompt_bootstrap,
     representative_tau,
     representatives,
     summarise_tau,
@@ -108,18 +107,6 @@ def test_auc_is_mann_whitney_and_extends_to_continuous_judges():
     assert np.isnan(auc(frame(score, np.ones(40)), "mi", "judge")["p"])
 
 
-def test_bootstrap_interval_is_the_normal_one_for_many_prompts():
-    values = pd.Series(np.random.default_rng(3).normal(0.4, 0.6, 700))
-    interval = prompt_bootstrap(values, np.random.default_rng(4))
-    error = values.std() / np.sqrt(700)
-    assert interval.mean == values.mean()
-    assert interval.standard_error == pytest.approx(error, rel=0.05)
-    assert interval.low == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
-    assert interval.high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
-    again = prompt_bootstrap(values, np.random.default_rng(4))
-    assert interval == again
-
-
 def test_errors():
     with pytest.raises(ValueError, match=r"no column 'hps'; available: mi"):
         order(frame([1.0]), "hps")
@@ -129,6 +116,3 @@ def test_errors():
         representatives(frame([1.0, 2.0]), "mi")
     with pytest.raises(ValueError, match="'image_index' is missing"):
         order(frame([1.0]).drop(columns="image_index"), "mi")
-    for values in ([np.nan, 1.0], []):
-        with pytest.raises(ValueError, match="per_prompt"):
-            prompt_bootstrap(pd.Series(values, dtype=float), np.random.default_rng(0))

@@ -10,13 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mitune.ranking import (
-    Interval,
     auc,
     kendall_tau,
-    prompt_bootstrap,
     representative_tau,
     summarise_tau,
 )
+from mitune.statistics import Interval, prompt_bootstrap
 
 
 def agreement(

@@ -28,7 +28,7 @@ from mitune.paper_tables.text import as_text
 from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
 from mitune.pipelines.cost import calibrate, cost_of, total
 from mitune.pipelines.evaluate.export import export_images
-from mitune.ranking import Interval
+from mitune.statistics import Interval
 
 # `--pipeline` is what Kedro's users know.
 warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mitune.backbones import Backbone
 from mitune.candidates import latents_of, scores_in
 from mitune.metrics import Scorer
-from mitune.ranking import Interval, prompt_bootstrap
+from mitune.statistics import Interval, prompt_bootstrap
 
 ALL = "all"
 

@@ -57,9 +57,11 @@ def test_comments_docstrings_and_layout_do_not_count(package) -> None:
 
 def test_of_a_registry_only_the_chosen_entry_counts() -> None:
     """A new guidance, model family or estimator must not cost what was made without it."""
-    painting = source_code.computing(Generation(), "mitune.backbones.stable_diffusion")
+    painting = source_code.computing(
+        Generation(), "mitune.candidates.generation", "mitune.backbones.stable_diffusion"
+    )
     assert {
-        "mitune.candidates", "mitune.diffusion.sampling", "mitune.diffusion.noise",
+        "mitune.candidates.generation", "mitune.diffusion.sampling", "mitune.diffusion.noise",
         "mitune.estimators.path_score",
         "mitune.estimators.renoising", "mitune.guidance.classifier_free", "mitune.backbones.base",
         "mitune.backbones.pipeline", "mitune.seeds",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from mitune.metrics.base import MetricError
+from mitune.statistics import wilson
 
 _IDENTITY = ["prompt_id", "image_index"]
 
@@ -58,13 +58,8 @@ def win_rate(
         int((pairs["model"] == pairs["other"]).sum()),
     )
     count = wins + ties / 2
-    low, high = (_wilson(k, n) for k in (math.floor(count), math.ceil(count)))
+    low, high = (wilson(k, n) for k in (math.floor(count), math.ceil(count)))
     return WinRate(count / n, low[0], high[1], n, wins, ties, n - wins - ties)
-
-
-def _wilson(wins: int, n: int) -> tuple[float, float]:
-    interval = binomtest(wins, n).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _paired(model: pd.DataFrame, other: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from mitune.backbones import AdapterRef, ModelRef, family_of
-from mitune.candidates import Generation, Source
+from mitune.candidates import Generation, Source, generation
 from mitune.lineage import source_code
 from mitune.training import adapters
 
@@ -29,9 +29,9 @@ def painting_code(
 ) -> dict[str, str]:
     """Digests of the modules that images and their scores hang on.
 
-    Those of `candidates` and all it imports, the guidance and the estimators of `settings`, the
-    families of the models, and `adapters` if there is one.
+    Those of `candidates.generation` and all it imports, the guidance and the estimators of
+    `settings`, the families of the models, and `adapters` if there is one.
     """
     families = [family_of(ref).__module__ for ref in (model, target) if ref]
     worn = [adapters.__name__] if adapter.path else []
-    return source_code.computing(settings, *families, *worn)
+    return source_code.computing(settings, generation.__name__, *families, *worn)
