@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering
 
+from mitune.language.chunks import noun_chunks
 from mitune.metrics import BlipVqa
-from mitune.metrics.chunks import noun_chunks
 from mitune.metrics.questions import questions
 
 PICTURES, REPEATS, SIZE = 4, 5, 128

@@ -3,8 +3,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from mitune.language.relations import Relation
 from mitune.metrics.boxes import Boxes
-from mitune.metrics.relations import Relation
 from mitune.metrics.spatial_2d import (
     OFFICIAL_NEAR,
     WORDINGS,

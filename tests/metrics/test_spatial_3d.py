@@ -3,8 +3,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from mitune.language.relations import Relation
 from mitune.metrics.boxes import Boxes
-from mitune.metrics.relations import Relation
 from mitune.metrics.spatial_3d import image_score, object_score, relation_score
 from tests.metrics.golden import at_hand, golden
 

@@ -3,7 +3,6 @@ import pytest
 
 from mitune.miniature.caption import CaptionNoise, corrupt, read, write
 from mitune.miniature.geometry import gap, signed_distance
-from mitune.miniature.models import build_tokenizer
 from mitune.miniature.prompts import SPLITS, combination, draw_prompts, split_of
 from mitune.miniature.render import render
 from mitune.miniature.scene import (
@@ -16,6 +15,7 @@ from mitune.miniature.scene import (
     sample_description,
     sample_scene,
 )
+from mitune.pretraining.models import build_tokenizer
 from tests.conftest import ROOT
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 from transformers import BertTokenizer, BlipForQuestionAnswering
 
+from mitune.language.parser import ParserName, parser_version
 from mitune.metrics.base import MetricError, Network, batches, reading
 from mitune.metrics.blip_checkpoint import (
     HUB_SIZE,
@@ -23,7 +24,6 @@ from mitune.metrics.blip_checkpoint import (
     load_original,
 )
 from mitune.metrics.blip_model import answer_logits, image_states
-from mitune.metrics.parser import ParserName, parser_version
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
 from mitune.metrics.questions import open_chunker, questions
 

@@ -13,10 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitune.metrics.base import Metric, Scorer
-from mitune.metrics.boxes import Box, Boxes, containment, iou
-from mitune.metrics.detectors import DetectorConfig
-from mitune.metrics.nouns import (
+from mitune.language.nouns import (
     NUMBERS,
     PEOPLE,
     ends_phrase,
@@ -27,6 +24,9 @@ from mitune.metrics.nouns import (
     word_set,
     words,
 )
+from mitune.metrics.base import Metric, Scorer
+from mitune.metrics.boxes import Box, Boxes, containment, iou
+from mitune.metrics.detectors import DetectorConfig
 
 # Misspelt as in the prompts that have it.
 ALIASES = PEOPLE | {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from mitune.metrics.chunks import noun_chunks
-from mitune.metrics.parser import ParserName, open_parser
+from mitune.language.chunks import noun_chunks
+from mitune.language.parser import ParserName, open_parser
 
 SLOTS = 8
 _PLACES = ("top", "the side", "the left", "the right")

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import PositiveFloat
 
+from mitune.language.relations import Relation, read_relation
 from mitune.metrics.base import Metric, Scorer
 from mitune.metrics.boxes import Box, Boxes, centre, iou
 from mitune.metrics.detectors import DetectorConfig
-from mitune.metrics.relations import Relation, read_relation
 
 OFFICIAL_NEAR = 150.0  # pixels, after the official resize
 _SHORTER, _LONGER = 479.0, 480.0

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mitune.language.relations import Relation, read_relation
 from mitune.metrics.base import Metric, Scorer, batches
 from mitune.metrics.boxes import Box, Boxes, iou
 from mitune.metrics.depth import DepthConfig
 from mitune.metrics.detectors import DetectorConfig
-from mitune.metrics.relations import Relation, read_relation
 
 _OVERLAP = 0.5
 _NEARER = {"in front of": 1, "behind": -1, "hidden": -1}  # sign of nearness, first - second

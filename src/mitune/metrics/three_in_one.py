@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitune.metrics.adjectives import open_dropper
+from mitune.language.adjectives import open_dropper
+from mitune.language.nouns import is_being, is_verb, words
+from mitune.language.parser import ParserName, parser_version
+from mitune.language.relations import find_wording
 from mitune.metrics.base import Metric, MetricError, Scorer
 from mitune.metrics.blip_vqa import BlipVqa
 from mitune.metrics.clip_score import ClipScore
-from mitune.metrics.nouns import is_being, is_verb, words
-from mitune.metrics.parser import ParserName, parser_version
-from mitune.metrics.relations import find_wording
 from mitune.metrics.spatial_2d import OFFICIAL_WORDINGS, Spatial2D
 
 Kind: TypeAlias = Literal["spatial", "action", "both"]

@@ -12,8 +12,8 @@ import pandas as pd
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from mitune.miniature import card, flow, pretrain, vqa
-from mitune.miniature.pretrain import PretrainRecipe
+from mitune.pretraining import autoencoder, card, clip, denoiser, flow, judge, question_answering
+from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import TrainingStep
 
 Stage = Callable[[PretrainRecipe, Path, Accelerator], Iterator[TrainingStep]]
@@ -26,22 +26,22 @@ def _run(stage: Stage, recipe: PretrainRecipe, folder: Path, name: str) -> pd.Da
 
 def train_vae(recipe: PretrainRecipe, folder: Path) -> pd.DataFrame:
     """Autoencoder."""
-    return _run(pretrain.train_vae, recipe, folder, "autoencoder")
+    return _run(autoencoder.train_vae, recipe, folder, "autoencoder")
 
 
 def train_judge(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) -> pd.DataFrame:
     """The judge's eyes, which must see through the autoencoder's rounding."""
-    return _run(pretrain.train_judge, recipe, folder, "judge")
+    return _run(judge.train_judge, recipe, folder, "judge")
 
 
 def train_clip(recipe: PretrainRecipe, folder: Path) -> pd.DataFrame:
     """Contrastive image-text model."""
-    return _run(pretrain.train_clip, recipe, folder, "clip")
+    return _run(clip.train_clip, recipe, folder, "clip")
 
 
 def train_denoiser(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) -> pd.DataFrame:
     """UNet and text encoder."""
-    return _run(pretrain.train_denoiser, recipe, folder, "denoiser")
+    return _run(denoiser.train_denoiser, recipe, folder, "denoiser")
 
 
 def train_flow(
@@ -53,7 +53,7 @@ def train_flow(
 
 def train_vqa(recipe: PretrainRecipe, folder: Path, vae_log: pd.DataFrame) -> pd.DataFrame:
     """Question answering, which must see through the autoencoder's rounding too."""
-    return _run(vqa.train_vqa, recipe, folder, "question answering")
+    return _run(question_answering.train_vqa, recipe, folder, "question answering")
 
 
 def ship(

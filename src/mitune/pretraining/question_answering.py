@@ -22,19 +22,15 @@ from transformers import BertTokenizer, BlipForQuestionAnswering
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.blip_vqa import BlipVqaScorer
 from mitune.metrics.pixels import Pixels
-from mitune.miniature import models
 from mitune.miniature.geometry import signed_distance
-from mitune.miniature.pretrain import (
-    PretrainRecipe,
-    any_scene,
-    cycle,
-    round_trip,
-    step_rng,
-    torch_rng,
-)
 from mitune.miniature.question import KINDS, Question, ask
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import CANVAS, COLOURS, SHAPES, TEXTURES, Scene
+from mitune.pretraining import models
+from mitune.pretraining.autoencoder import round_trip
+from mitune.pretraining.cycle import cycle
+from mitune.pretraining.data import any_scene, step_rng, torch_rng
+from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import Loss, Optimisation, TrainingStep
 
 _QUESTIONS = 8  # of each picture, which is encoded once

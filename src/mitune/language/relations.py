@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mitune.metrics.nouns import PEOPLE, phrase_after, phrase_before, renamed, singular, words
+from mitune.language.nouns import PEOPLE, phrase_after, phrase_before, renamed, singular, words
 
 
 @dataclass(frozen=True)

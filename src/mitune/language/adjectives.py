@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from mitune.metrics.nouns import ends_phrase, is_verb, word_set
-from mitune.metrics.parser import ParserName, open_parser
+from mitune.language.nouns import ends_phrase, is_verb, word_set
+from mitune.language.parser import ParserName, open_parser
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 

@@ -17,10 +17,11 @@ from PIL import Image
 from mitune.metrics.blip_vqa import BlipVqa
 from mitune.miniature.audit import audit
 from mitune.miniature.judge import Judge
-from mitune.miniature.pretrain import PretrainRecipe, round_trip
 from mitune.miniature.prompts import draw_prompts
 from mitune.miniature.scene import CATEGORIES
-from mitune.miniature.vqa import audit_answers
+from mitune.pretraining.autoencoder import round_trip
+from mitune.pretraining.question_answering import audit_answers
+from mitune.pretraining.recipe import PretrainRecipe
 
 _IMAGES, _STEPS = 4, 20
 _STRONG_GUIDANCE = 3.0

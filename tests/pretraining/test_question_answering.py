@@ -10,7 +10,7 @@ from mitune.miniature.caption import write
 from mitune.miniature.question import KINDS
 from mitune.miniature.render import render_all
 from mitune.miniature.scene import CATEGORIES, sample_description, sample_scene
-from mitune.miniature.vqa import audit_answers
+from mitune.pretraining.question_answering import audit_answers
 from tests.conftest import SHIPPED
 
 

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from mitune.metrics import MetricError
-from mitune.metrics.adjectives import open_dropper, without_adjectives
+from mitune.errors import UserError
+from mitune.language.adjectives import open_dropper, without_adjectives
 from tests.metrics.english import needs_spacy
 
 # Of the benchmark's complex prompts (c) 2023 HKU, MIT licence; what is left was written by hand.
@@ -48,5 +48,5 @@ def test_the_list_is_near_spacys_tags() -> None:
 
 def test_a_missing_spacy_is_said_of_the_field(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(MetricError, match="adjectives: spacy is not installed; `pip install"):
+    with pytest.raises(UserError, match="adjectives: spacy is not installed; `pip install"):
         open_dropper("spacy")

@@ -1,7 +1,7 @@
 import pytest
 
-from mitune.metrics.nouns import singular
-from mitune.metrics.relations import read_relation
+from mitune.language.nouns import singular
+from mitune.language.relations import read_relation
 from mitune.metrics.spatial_2d import OFFICIAL_WORDINGS, WORDINGS
 from mitune.metrics.spatial_3d import WORDINGS as IN_DEPTH
 

@@ -25,15 +25,11 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from mitune.miniature import models
-from mitune.miniature.pretrain import (
-    PretrainRecipe,
-    careless_caption,
-    cycle,
-    load_latents,
-    step_rng,
-    torch_rng,
-)
+from mitune.pretraining import models
+from mitune.pretraining.cycle import cycle
+from mitune.pretraining.data import careless_caption, step_rng, torch_rng
+from mitune.pretraining.denoiser import load_latents
+from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import Loss, TrainingStep
 from mitune.training.timesteps import LogitNormal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, TypeAlias
 
-from mitune.metrics.base import MetricError
+from mitune.errors import UserError
 
 _MODEL = "en_core_web_sm"
 
@@ -17,7 +17,7 @@ def open_parser(field: str) -> Any:
 
     Raises
     ------
-    MetricError
+    UserError
         If spaCy or its English model is not installed.
     """
     try:
@@ -25,12 +25,12 @@ def open_parser(field: str) -> Any:
 
         return spacy.load(_MODEL)
     except ImportError:
-        raise MetricError(
+        raise UserError(
             f"{field}: spacy is not installed; `pip install 'mitune[spacy]'`, "
             f"`python -m spacy download {_MODEL}`, or set {field}: built_in"
         ) from None
     except OSError:
-        raise MetricError(
+        raise UserError(
             f"{field}: spaCy's model {_MODEL} is not installed; "
             f"`python -m spacy download {_MODEL}`, or set {field}: built_in"
         ) from None

@@ -1,0 +1,1 @@
+"""What prompts say: noun phrases, adjectives, relations; by closed word lists or by spaCy."""
