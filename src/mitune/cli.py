@@ -26,8 +26,8 @@ from mitune.metrics.coverage import AsksDetector, label_coverage, read_labels
 from mitune.paper_tables import Comparison, for_table
 from mitune.paper_tables.text import as_text
 from mitune.pipeline_registry import CONTROLS, MAX_ROUNDS
-from mitune.pipelines.cost import calibrate, cost_of, total
 from mitune.pipelines.evaluate.export import export_images
+from mitune.pipelines.shared.cost import calibrate, cost_of, total
 from mitune.statistics import Interval
 
 # `--pipeline` is what Kedro's users know.

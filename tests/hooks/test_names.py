@@ -7,8 +7,8 @@ from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
 from mitune.hooks.names import check_names
-from mitune.pipelines.evaluate.metrics import Metrics
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.shared.resources import Resources
 from tests.conftest import ROOT
 
 BASE = ROOT / "conf/base"

@@ -13,9 +13,9 @@ from mitune.errors import UserError
 from mitune.metrics import MetricConfig, MetricError
 from mitune.metrics.embedders import EmbedderConfig
 from mitune.metrics.remedy import remedy
-from mitune.pipelines import preflight
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.shared import preflight
+from mitune.pipelines.shared.metrics import Metrics
 from tests.metrics import blip_by_hand, open_clip_by_hand
 from tests.metrics.conftest import TOKENIZER
 

@@ -4,8 +4,8 @@ import pytest
 from safetensors.torch import save_file
 
 from mitune.errors import UserError
-from mitune.pipelines import preflight
-from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.shared import preflight
+from mitune.pipelines.shared.metrics import Metrics
 
 
 def _metrics(owl: Path, dpt: Path, **hub: str) -> Metrics:

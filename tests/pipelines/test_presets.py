@@ -13,7 +13,7 @@ from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
 
 from mitune.metrics import BlipVqa
-from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.shared.metrics import Metrics
 from tests.conftest import ROOT
 
 PRESETS = {file.stem: file for file in sorted((ROOT / "conf/presets").glob("*.yml"))}

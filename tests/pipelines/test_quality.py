@@ -13,11 +13,11 @@ from mitune.datasets.features import FeaturesDataset
 from mitune.errors import UserError
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD
 from mitune.pipelines.evaluate.parameters import Evaluation
-from mitune.pipelines.preflight import check_quality
 from mitune.pipelines.quality.embed import embed_references
 from mitune.pipelines.quality.nodes import compare
 from mitune.pipelines.quality.parameters import QualitySettings
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.preflight import check_quality
+from mitune.pipelines.shared.resources import Resources
 from mitune.settings import CONFIG_LOADER_ARGS
 from tests.conftest import ROOT
 from tests.pipelines.conftest import run

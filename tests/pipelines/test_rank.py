@@ -1,8 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.rank.nodes import analyse, best_first
+from mitune.pipelines.shared.metrics import Metrics
 
 
 def test_pictures_are_ordered_with_their_scores() -> None:

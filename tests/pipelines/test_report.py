@@ -3,9 +3,9 @@ from pathlib import Path
 import pandas as pd
 
 from mitune.metrics import HpsScore, ThreeInOne
-from mitune.pipelines.evaluate.metrics import provenance_of
 from mitune.pipelines.report.dependence import dependence_rows
 from mitune.pipelines.report.page import verdict
+from mitune.pipelines.shared.metrics import provenance_of
 from tests.conftest import ROOT
 
 MODELS = ROOT / "data/06_models"

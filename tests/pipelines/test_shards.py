@@ -9,8 +9,8 @@ from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate
 from mitune.datasets.shards import Shards
 from mitune.estimators import ForwardScore, InformationDecomposition
-from mitune.pipelines.generate.shards import generated
-from mitune.pipelines.sources import painting_code
+from mitune.pipelines.shared.shards import generated
+from mitune.pipelines.shared.sources import painting_code
 
 PROMPTS = pd.DataFrame(
     {"prompt_id": ["a", "b", "c"], "category": "color", "prompt": ["a star", "a cross", "a circle"]}

@@ -40,7 +40,7 @@ class PreflightHooks:
     def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         """Cross-check parameters; look for model and metric files."""
         from mitune.candidates import Generation
-        from mitune.pipelines import preflight
+        from mitune.pipelines.shared import preflight
 
         used = pipeline.inputs()
         try:

@@ -136,7 +136,7 @@ def reading(what: str, path: Path, revision: str | None = None, file: str = "") 
     """
     try:
         yield
-    except MetricError:
+    except UserError:
         raise
     except Exception as error:  # whichever of the many that transformers raises
         hub = on_hub(path, revision)

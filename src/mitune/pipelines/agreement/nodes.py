@@ -8,7 +8,7 @@ import pandas as pd
 from mitune.agreement import agreement, replay
 from mitune.datasets.shards import Shards
 from mitune.pipelines.agreement.parameters import Replay
-from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.shared.metrics import Metrics
 
 
 def compare(

@@ -15,8 +15,8 @@ from mitune.candidates import latents_of, shard_keys
 from mitune.errors import UserError
 from mitune.image_folder import check_prompts, write_folder
 from mitune.pipelines.evaluate.images import tested
-from mitune.pipelines.generate.shards import read_shards
-from mitune.pipelines.models import opened
+from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.shards import read_shards
 
 
 def export_images(

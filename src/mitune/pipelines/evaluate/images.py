@@ -10,9 +10,9 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source
 from mitune.datasets.shards import Shards
 from mitune.pipelines.evaluate.parameters import Evaluation
-from mitune.pipelines.generate.shards import make_shards
-from mitune.pipelines.resources import Resources
-from mitune.pipelines.sources import source_of
+from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.shards import make_shards
+from mitune.pipelines.shared.sources import source_of
 
 
 def tested(model: ModelRef, adapter: AdapterRef, settings: Generation) -> Source:

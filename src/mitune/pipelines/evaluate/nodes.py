@@ -14,11 +14,11 @@ from mitune.candidates import shard_keys
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
 from mitune.pipelines.evaluate.images import tested
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.evaluate.parameters import Evaluation
-from mitune.pipelines.generate.shards import read_shards
-from mitune.pipelines.models import opened
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.shards import read_shards
 
 
 def evaluate(

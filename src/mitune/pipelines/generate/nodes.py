@@ -9,9 +9,9 @@ import pandas as pd
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source, scores_in, shard_keys
 from mitune.datasets.shards import Shards
-from mitune.pipelines.generate.shards import make_shards, read_shards
-from mitune.pipelines.resources import Resources
-from mitune.pipelines.sources import source_of
+from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.shards import make_shards, read_shards
+from mitune.pipelines.shared.sources import source_of
 
 
 def painter_of(

@@ -15,10 +15,10 @@ from mitune.datasets.shards import Shards
 from mitune.errors import UserError
 from mitune.guidance import ClassifierFree
 from mitune.metrics.features import Features
-from mitune.pipelines.evaluate.metrics import Metrics, metric_key
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.parameters import QualitySettings
-from mitune.pipelines.sources import source_of
+from mitune.pipelines.shared.metrics import Metrics, metric_key
+from mitune.pipelines.shared.sources import source_of
 
 _FEATURES = "features of "
 

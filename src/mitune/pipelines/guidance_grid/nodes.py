@@ -17,9 +17,7 @@ from mitune.evaluation import mean, measure
 from mitune.metrics import Scorer
 from mitune.metrics.embedders import Embedder
 from mitune.metrics.features import Features
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.evaluate.parameters import Evaluation
-from mitune.pipelines.generate.shards import generated
 from mitune.pipelines.guidance_grid.cells import (
     Cell,
     cells_of,
@@ -28,10 +26,12 @@ from mitune.pipelines.guidance_grid.cells import (
     with_features,
 )
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
-from mitune.pipelines.models import opened
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
-from mitune.pipelines.report.label import label
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.shards import generated
 
 Painter = Callable[..., Iterator[dict[str, pd.DataFrame]]]
 Comparer = Callable[..., tuple[pd.DataFrame, Figure]]

@@ -14,10 +14,10 @@ from mitune.datasets.shards import Shards
 from mitune.metrics.features import Features, Pictures, embed
 from mitune.pipelines.evaluate.images import tested
 from mitune.pipelines.evaluate.parameters import Evaluation
-from mitune.pipelines.generate.shards import read_shards
-from mitune.pipelines.models import opened
 from mitune.pipelines.quality.parameters import QualitySettings
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.shards import read_shards
 
 
 def embed_references(

@@ -14,9 +14,9 @@ from mitune import figures
 from mitune.errors import UserError
 from mitune.metrics.features import Features, Moments
 from mitune.metrics.win_rate import win_rate
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
-from mitune.pipelines.report.label import label
+from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.metrics import Metrics
 
 CONTROL = "reference again"
 _ByEmbedder: TypeAlias = Mapping[str, Features | Moments]

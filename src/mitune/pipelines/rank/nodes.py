@@ -14,9 +14,9 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import ESTIMATES
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
-from mitune.pipelines.evaluate.metrics import Metrics
-from mitune.pipelines.models import opened
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.resources import Resources
 from mitune.ranking import order
 
 

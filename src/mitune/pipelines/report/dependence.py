@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mitune.pipelines.evaluate.metrics import Metrics
+from mitune.pipelines.shared.metrics import Metrics
 
 _COLUMNS = ("kind", "path", "revision", "preprocessing", "dtype", "scale")
 

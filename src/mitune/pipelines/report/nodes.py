@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from mitune import evaluation as library
 from mitune import figures
-from mitune.pipelines.evaluate.metrics import Metrics
-from mitune.pipelines.report.label import label
 from mitune.pipelines.report.page import render_page
+from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.metrics import Metrics
 
 
 def summarise(

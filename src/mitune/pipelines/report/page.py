@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mitune.evaluation import ALL
 from mitune.pipelines.report.dependence import dependence_rows
-from mitune.pipelines.report.label import label
+from mitune.pipelines.shared.label import label
 
 _PROMPTS_SHOWN_PER_CATEGORY = 2
 

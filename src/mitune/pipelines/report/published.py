@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from mitune.paper_tables import T2I_COMPBENCH, beside
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.prompts.parameters import Prompts
-from mitune.pipelines.report.label import label
+from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.metrics import Metrics
 
 
 def compare_published(summary: pd.DataFrame, metrics: Metrics, prompts: Prompts) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from mitune.errors import UserError
 from mitune.evaluation import describe
 from mitune.image_folder import read_folder, read_pictures
 from mitune.metrics import MetricConfig, MetricError
-from mitune.pipelines.evaluate.metrics import Metrics, metric_key
-from mitune.pipelines.resources import Resources
 from mitune.pipelines.score import scores
+from mitune.pipelines.shared.metrics import Metrics, metric_key
+from mitune.pipelines.shared.resources import Resources
 
 
 def index_images(images: Path) -> pd.DataFrame:

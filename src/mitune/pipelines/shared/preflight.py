@@ -17,9 +17,9 @@ from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
 from mitune.metrics.remedy import remedy
 from mitune.pipelines.compose.parameters import Compose
-from mitune.pipelines.evaluate.metrics import Metrics
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.shared.metrics import Metrics
 from mitune.prompts import read_splits
 
 _REPRESENTATIVES = 3

@@ -14,8 +14,8 @@ from mitune.datasets.shards import Shards
 from mitune.errors import UserError
 from mitune.image_source import Transfer, transfer
 from mitune.memory import halved
-from mitune.pipelines.models import opened
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.resources import Resources
 
 
 def make_shards(

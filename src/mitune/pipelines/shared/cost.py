@@ -21,7 +21,7 @@ from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.nodes import train
 from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.resources import Resources
 from mitune.prompts import read_splits
 from mitune.training.adapters import AdapterSettings, attach
 from mitune.training.finetuning import Finetuning

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from mitune.backbones import AdapterRef, Backbone, DType, ModelRef, open_backbone
-from mitune.pipelines.resources import Resources
+from mitune.pipelines.shared.resources import Resources
 from mitune.training import adapters
 
 

@@ -1,0 +1,1 @@
+"""What several stages use: settings, models, shards, checks before a run, its cost."""
