@@ -157,16 +157,18 @@ def test_half_precision_keeps_order_and_size_of_scores(
 ) -> None:
     """The same pictures, scored by the shipped model in half precision."""
     prompt = "a red circle and a blue square"
-    steps = sample(
-        shared_backbone.denoiser,
-        ClassifierFree(scale=1.5),
-        build_scheduler("ddim", shared_backbone.pipeline.scheduler),
-        initial_noise(
-            shared_backbone.latent_shape, [torch.Generator().manual_seed(i) for i in range(8)]
-        ),
+    guiding = ClassifierFree(scale=1.5).start(
+        shared_backbone,
+        [prompt] * 8,
         shared_backbone.encode_prompts([prompt]).expand(8),
         shared_backbone.encode_prompts([""]),
         6,
+    )
+    seeds = [torch.Generator().manual_seed(i) for i in range(8)]
+    steps = sample(
+        guiding,
+        build_scheduler("ddim", shared_backbone.pipeline.scheduler),
+        initial_noise(shared_backbone.latent_shape, seeds),
     )
     *_, last = steps
     found = []

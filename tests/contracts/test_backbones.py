@@ -17,7 +17,7 @@ from PIL import Image
 from mitune.backbones import AdapterRef, ModelError, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.backbones.model_index import absent_parts, model_index
-from mitune.diffusion.sampling import build_scheduler, initial_noise, sample
+from mitune.diffusion.sampling import build_scheduler
 from mitune.errors import UserError
 from mitune.estimators import ForwardScore, PathScore, information
 from mitune.guidance import ClassifierFree
@@ -25,7 +25,7 @@ from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
 from mitune.training.finetuning import Finetuning, finetune
 from mitune.training.loop import Optimisation
-from tests.contracts.tiny import FAMILIES, build
+from tests.contracts.tiny import FAMILIES, build, noise_of, sampler_of, trajectory
 
 PROMPTS = ["a red circle and a blue square", "two stars"]
 CPU = torch.device("cpu")
@@ -46,28 +46,10 @@ def backbone(folder: Path) -> Backbone:
     return open_backbone(ModelRef(str(folder), folder.name), CPU)
 
 
-def sampler_of(backbone: Backbone) -> str:
-    return "flow_euler" if backbone.network_name == "transformer" else "ddim"
-
-
-def noise_of(backbone: Backbone, count: int, first: int = 0) -> torch.Tensor:
-    generators = [torch.Generator().manual_seed(first + i) for i in range(count)]
-    return initial_noise(backbone.latent_shape, generators)
-
-
 def final(
     backbone: Backbone, noise: torch.Tensor, prompts: list[str], scale: float, steps: int = 4
 ):
-    stream = sample(
-        backbone.denoiser,
-        ClassifierFree(scale=scale),
-        build_scheduler(sampler_of(backbone), backbone.pipeline.scheduler),
-        noise,
-        backbone.encode_prompts(prompts),
-        backbone.encode_prompts([""]),
-        steps,
-    )
-    *_, last = stream
+    *_, last = trajectory(backbone, noise, prompts, ClassifierFree(scale=scale), steps)
     return last.z_next
 
 
@@ -194,16 +176,7 @@ def test_distilled_guidance_is_refused_before_weights_are_read(name: str, tmp_pa
 
 def test_information_is_found_along_the_path(backbone: Backbone) -> None:
     """Nats on the sampler's own grid, finite although a flow starts from pure noise."""
-    noise = noise_of(backbone, 2)
-    stream = sample(
-        backbone.denoiser,
-        ClassifierFree(scale=2.0),
-        build_scheduler(sampler_of(backbone), backbone.pipeline.scheduler),
-        noise,
-        backbone.encode_prompts(PROMPTS),
-        backbone.encode_prompts([""]),
-        6,
-    )
+    stream = trajectory(backbone, noise_of(backbone, 2), PROMPTS, ClassifierFree(scale=2.0), 6)
     found = PathScore().fold(backbone.denoiser.path, stream)
     assert found.score.isfinite().all() and (found.score > 0).all()
 

@@ -1,5 +1,7 @@
 """Tiny pipelines of the real classes with random weights."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -22,6 +24,9 @@ from transformers import (
     T5TokenizerFast,
 )
 
+from mitune.backbones.base import Backbone
+from mitune.diffusion.sampling import Step, build_scheduler, initial_noise, sample
+from mitune.guidance import Guidance
 from tests.conftest import SHIPPED
 
 WIDTH = 32
@@ -181,6 +186,29 @@ FAMILIES = {
     "sd3": stable_diffusion_3,
     "sd3-t5": stable_diffusion_3_with_t5,
 }
+
+
+def sampler_of(backbone: Backbone) -> str:
+    return "flow_euler" if backbone.network_name == "transformer" else "ddim"
+
+
+def noise_of(backbone: Backbone, count: int, first: int = 0) -> torch.Tensor:
+    generators = [torch.Generator().manual_seed(first + i) for i in range(count)]
+    return initial_noise(backbone.latent_shape, generators)
+
+
+def trajectory(
+    backbone: Backbone,
+    noise: torch.Tensor,
+    prompts: Sequence[str],
+    guidance: Guidance,
+    steps: int = 4,
+) -> Iterator[Step]:
+    """Guided sampling from `noise` by the family's deterministic sampler."""
+    condition, null = backbone.encode_prompts(prompts), backbone.encode_prompts([""])
+    guiding = guidance.start(backbone, prompts, condition, null, steps)
+    scheduler = build_scheduler(sampler_of(backbone), backbone.pipeline.scheduler)
+    return sample(guiding, scheduler, noise)
 
 
 def build(family: str) -> DiffusionPipeline:

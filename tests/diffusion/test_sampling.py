@@ -1,5 +1,7 @@
 """Sampling against diffusers' own loops on identical noise."""
 
+import copy
+
 import pytest
 import torch
 from diffusers import (
@@ -27,8 +29,13 @@ SD = {
     "steps_offset": 1,
     "timestep_spacing": "leading",
 }
+SPACING = {"timestep_spacing": "trailing"}
 STOCHASTIC = DDPMScheduler(clip_sample=False, **SD)
 DETERMINISTIC = DDIMScheduler(clip_sample=False, set_alpha_to_one=False, **SD)
+
+
+def guide(model, guidance, condition, null, steps):
+    return guidance.start(model, [""] * len(condition), condition, null, steps)
 
 
 class UNetDenoiser:
@@ -48,6 +55,7 @@ class UNetDenoiser:
                 layers_per_block=1,
             ).eval()
         self.path, self.kind = DiscretePath.scaled_linear(), kind
+        self.denoiser = self
 
     def predict(self, z_t, t, condition):
         raw = self.unet(z_t, t, condition.tensors["text"], return_dict=False)[0]
@@ -67,16 +75,9 @@ def test_equals_the_stable_diffusion_pipeline(scheduler):
     denoiser, positive, negative = UNetDenoiser(), text(2), text(1, 6)
     ours = generators(2)
     noise = initial_noise((4, 8, 8), ours)
-    *_, last = sample(
-        denoiser,
-        ClassifierFree(scale=4.0),
-        scheduler,
-        noise,
-        Condition({"text": positive}),
-        Condition({"text": negative}),
-        6,
-        ours,
-    )
+    texts = Condition({"text": positive}), Condition({"text": negative})
+    guiding = guide(denoiser, ClassifierFree(scale=4.0), *texts, 6)
+    *_, last = sample(guiding, scheduler, noise, ours)
     pipeline = StableDiffusionPipeline(
         None, None, None, denoiser.unet, scheduler, None, None, requires_safety_checker=False
     )
@@ -117,17 +118,9 @@ def test_an_image_does_not_depend_on_its_batch(scheduler):
     def run(rows):
         seeds = [torch.Generator().manual_seed(100 + i) for i in rows]
         noise = initial_noise(backbone.latent_shape, seeds)
-        steps = sample(
-            backbone,
-            ClassifierFree(scale=2.0),
-            scheduler,
-            noise,
-            backbone.condition(y[rows]),
-            backbone.null(),
-            8,
-            seeds,
-        )
-        return list(steps)[-1].z_next
+        condition = backbone.condition(y[rows])
+        guiding = guide(backbone, ClassifierFree(scale=2.0), condition, backbone.null(), 8)
+        return list(sample(guiding, scheduler, noise, seeds))[-1].z_next
 
     together = run([0, 1, 2, 3, 4])
     torch.testing.assert_close(run([3]), together[3:4], rtol=1e-5, atol=1e-5)
@@ -141,8 +134,8 @@ def test_exact_denoiser_and_euler_flow_reach_the_data_law():
     noise = initial_noise((8,), generators(512))
     condition = backbone.condition(torch.full((1, 8), 1.5)).expand(512)
     scheduler = FlowMatchEulerDiscreteScheduler()
-    guidance = ClassifierFree(scale=1.0)
-    *_, last = sample(backbone, guidance, scheduler, noise, condition, backbone.null(), 50)
+    guiding = guide(backbone, ClassifierFree(scale=1.0), condition, backbone.null(), 50)
+    *_, last = sample(guiding, scheduler, noise)
     assert last.z_next.mean().item() == pytest.approx(1.5, abs=0.03)
     assert last.z_next.std().item() == pytest.approx(0.4, abs=0.03)
 
@@ -153,9 +146,8 @@ def test_a_prediction_is_converted_to_the_kind_of_the_scheduler():
     for kind in ("epsilon", "sample", "v_prediction", "flow"):
         backbone = isotropic(4, 0.5, DiscretePath.scaled_linear(), kind)
         condition = backbone.condition(torch.ones(2, 4))
-        *_, last = sample(
-            backbone, ClassifierFree(), DETERMINISTIC, noise, condition, backbone.null(), 10
-        )
+        guiding = guide(backbone, ClassifierFree(), condition, backbone.null(), 10)
+        *_, last = sample(guiding, DETERMINISTIC, noise)
         ends.append(last.z_next)
     for end in ends[1:]:
         torch.testing.assert_close(end, ends[0], rtol=1e-3, atol=1e-3)
@@ -167,7 +159,8 @@ def test_streams_may_interleave_and_leave_the_scheduler_alone():
     noise, condition = torch.ones(1, 4), backbone.condition(torch.ones(1, 4))
 
     def stream():
-        return sample(backbone, ClassifierFree(), scheduler, noise, condition, backbone.null(), 6)
+        guiding = guide(backbone, ClassifierFree(), condition, backbone.null(), 6)
+        return sample(guiding, scheduler, noise)
 
     alone = [step.z_next for step in stream()]
     pairs = [(a.z_next, b.z_next) for a, b in zip(stream(), stream(), strict=True)]
@@ -182,9 +175,10 @@ def test_the_network_sees_the_scaled_latent_of_euler():
     backbone = isotropic(4, 0.5, DiscretePath.scaled_linear())
     noise = initial_noise((4,), generators(64))
     condition = backbone.condition(torch.zeros(64, 4))
-    scheduler = EulerDiscreteScheduler(beta_schedule="scaled_linear", timestep_spacing="trailing")
-    first, *_ = sample(backbone, ClassifierFree(), scheduler, noise, condition, backbone.null(), 9)
-    assert first.z_t.std().item() == pytest.approx(1.0, abs=0.1)
+    scheduler = EulerDiscreteScheduler(beta_schedule="scaled_linear", **SPACING)
+    guiding = guide(backbone, ClassifierFree(), condition, backbone.null(), 9)
+    first, *_ = sample(guiding, scheduler, noise)
+    assert first.guided.z_t.std().item() == pytest.approx(1.0, abs=0.1)
 
 
 def test_renoise_shares_noise_between_branches_and_candidates():
@@ -205,10 +199,48 @@ def test_renoise_shares_noise_between_branches_and_candidates():
 def test_errors_name_the_fix():
     backbone = isotropic(4, 0.5, DiscretePath.scaled_linear())
     condition, noise = backbone.condition(torch.ones(2, 4)), torch.ones(2, 4)
-    rest = (noise, condition, backbone.null(), 4)
+    guiding = guide(backbone, ClassifierFree(), condition, backbone.null(), 4)
     with pytest.raises(ValueError, match="per image"):
-        next(sample(backbone, ClassifierFree(), STOCHASTIC, *rest))
+        next(sample(guiding, STOCHASTIC, noise))
     with pytest.raises(ValueError, match="got 3 for a batch of 2"):
-        next(sample(backbone, ClassifierFree(), STOCHASTIC, *rest, generators(3)))
+        next(sample(guiding, STOCHASTIC, noise, generators(3)))
+    strong = guide(backbone, ClassifierFree(scale=1e38), condition, backbone.null(), 4)
     with pytest.raises(ValueError, match=r"non-finite at step 3: lower guidance\.scale"):
-        list(sample(backbone, ClassifierFree(scale=1e38), DETERMINISTIC, *rest))
+        list(sample(strong, DETERMINISTIC, noise))
+
+
+class Moved:
+    """Guides at a latent that is 1 larger in the second step."""
+
+    steps = 3
+
+    def __init__(self, backbone, condition):
+        self.plain = guide(backbone, ClassifierFree(), condition, backbone.null(), self.steps)
+
+    def __call__(self, index, z_t, t):
+        return self.plain(index, z_t + (index == 1), t)
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [DETERMINISTIC, EulerDiscreteScheduler(beta_schedule="scaled_linear", **SPACING)],
+    ids=lambda s: type(s).__name__,
+)
+def test_the_sampler_goes_on_from_where_a_guide_moved_the_latent(scheduler):
+    """Also where its state is the network's input times a number (Euler)."""
+    backbone = isotropic(4, 0.5, DiscretePath.scaled_linear())
+    condition = backbone.condition(torch.zeros(2, 4))
+    noise = initial_noise((4,), generators(2))
+    plain = list(sample(Moved(backbone, condition).plain, scheduler, noise))
+    first, second, third = sample(Moved(backbone, condition), scheduler, noise)
+    assert torch.equal(first.z_next, plain[0].z_next)
+    torch.testing.assert_close(second.guided.z_t, plain[1].guided.z_t + 1)
+    # An exact eps-step is linear in its state: what it makes of the moved one, by the scheduler.
+    stepper = copy.deepcopy(scheduler)
+    stepper.set_timesteps(3)
+    for t, step in zip(stepper.timesteps[:2], (first, second), strict=True):
+        unit = stepper.scale_model_input(torch.ones(1), t)
+        expected = stepper.step(step.guided.guided.raw, t, step.guided.z_t / unit).prev_sample
+        torch.testing.assert_close(step.z_next, expected, rtol=1e-5, atol=1e-5)
+    unit = stepper.scale_model_input(torch.ones(1), stepper.timesteps[2])
+    torch.testing.assert_close(third.guided.z_t, second.z_next * unit)

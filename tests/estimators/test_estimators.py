@@ -124,9 +124,13 @@ def path_run(backbone, guidance_scale, num_steps, y, n=None):
     seeds = [seeded(i) for i in range(n or len(y))]
     condition = backbone.condition(y).expand(len(seeds))
     noise = initial_noise(backbone.latent_shape, seeds)
-    guidance = ClassifierFree(scale=guidance_scale)
-    null = backbone.null()
-    return sample(backbone, guidance, scheduler, noise, condition, null, num_steps, seeds)
+    guiding = guide(backbone, guidance_scale, condition, num_steps)
+    return sample(guiding, scheduler, noise, seeds)
+
+
+def guide(backbone, scale, condition, steps=1):
+    guidance, texts = ClassifierFree(scale=scale), [""] * len(condition)
+    return guidance.start(backbone, texts, condition, backbone.null(), steps)
 
 
 @pytest.mark.parametrize("preset", ["released", "paper"])
@@ -201,7 +205,7 @@ def test_an_empty_prompt_carries_exactly_nothing(path, antithetic):
         seeds = [seeded(i) for i in range(5)]
         noise = initial_noise((8,), seeds)
         scheduler = DDPMScheduler(beta_schedule="scaled_linear", clip_sample=False)
-        steps = sample(backbone, ClassifierFree(), scheduler, noise, null.expand(5), null, 8, seeds)
+        steps = sample(guide(backbone, 7.5, null.expand(5), 8), scheduler, noise, seeds)
         assert torch.equal(PathScore().fold(SD, steps).score, torch.zeros(5))
 
 
@@ -329,8 +333,8 @@ def test_leaky_mixture_separates_right_from_wrong():
     n = 240
     condition = backbone.condition(torch.zeros(n, dtype=torch.long), leak=0.3)
     noise = initial_noise((2,), [seeded(i) for i in range(n)]).double()
-    guidance, scheduler = ClassifierFree(scale=1.0), FlowMatchEulerDiscreteScheduler()
-    steps = list(sample(backbone, guidance, scheduler, noise, condition, backbone.null(), 60))
+    guiding = guide(backbone, 1.0, condition, 60)
+    steps = list(sample(guiding, FlowMatchEulerDiscreteScheduler(), noise))
     z0 = steps[-1].z_next
     right = backbone.classify(z0) == 0
     assert right.double().mean().item() == pytest.approx(0.7, abs=0.1)
@@ -393,8 +397,8 @@ def expected_form(form, times, y, scale, guidance=1.0):
     total = torch.zeros(len(times), dtype=torch.float64)
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
         z_t = (alpha * y + spread * node)[:, None]
-        guided = ClassifierFree(scale=guidance)(backbone, z_t, times, condition, backbone.null())
-        step = Step(0, 0.0, z_t, guided, z_t)
+        guided = guide(backbone, guidance, condition)(0, z_t, times)
+        step = Step(0, 0.0, guided, z_t)
         total += weight * PathScore(form=form).increment(step, 1.0)
     return total
 
@@ -470,13 +474,13 @@ def test_rfmi_guided_form_is_the_released_expression():
     backbone = isotropic(4, 0.5, FLOW, kind="flow")
     z_t, t = torch.randn(6, 4, generator=seeded()), torch.full((6,), 400.0)
     condition = backbone.condition(torch.randn(6, 4, generator=seeded(1)))
-    guided = ClassifierFree(scale=4.5)(backbone, z_t, t, condition, backbone.null())
+    guided = guide(backbone, 4.5, condition)(0, z_t, t)
     v_u, v_c = guided.unconditional.raw, guided.conditional.raw
     v_g = v_u + 4.5 * (v_c - v_u)
     expected = (1 - 0.4) / 0.4 * (v_g * (v_g - v_u)).sum(1)
     score = PathScore(form="inner_guided", weights="released")
     weight = float(score.weights_for(FLOW, torch.tensor([400.0])))
-    found = score.increment(Step(0, 400.0, z_t, guided, z_t), weight)
+    found = score.increment(Step(0, 400.0, guided, z_t), weight)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 

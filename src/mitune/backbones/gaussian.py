@@ -10,6 +10,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import NoisePath, coefficients
@@ -40,6 +41,11 @@ class GaussianBackbone:
         if self.shape is not None and math.prod(self.shape) != len(self.matrix):
             raise ValueError(f"shape: {self.shape} does not hold {len(self.matrix)} elements")
         object.__setattr__(self, "matrix", self.matrix.to(torch.float64))
+
+    @property
+    def denoiser(self) -> Self:
+        """Itself."""
+        return self
 
     @property
     def latent_shape(self) -> tuple[int, ...]:

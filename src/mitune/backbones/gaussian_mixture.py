@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import NoisePath, coefficients
@@ -33,6 +34,11 @@ class GaussianMixtureBackbone:
         if self.scale <= 0:
             raise ValueError(f"scale: must be positive, got {self.scale}")
         object.__setattr__(self, "means", self.means.to(torch.float64))
+
+    @property
+    def denoiser(self) -> Self:
+        """Itself."""
+        return self
 
     def condition(self, classes: Tensor, leak: float = 0.0) -> Condition:
         """Prompts for `classes` (B,): mass 1 - leak on the class, the rest spread evenly."""

@@ -94,16 +94,10 @@ def _sample_batch(
     rows = sorted({row for row, _ in batch})
     encoded = backbone.encode_prompts([prompts.iloc[row]["prompt"] for row in rows])
     condition = encoded[torch.tensor([rows.index(row) for row, _ in batch])]
-    steps = sample(
-        backbone.denoiser,
-        settings.guidance,
-        build_scheduler(settings.sampler, backbone.pipeline.scheduler),
-        noise,
-        condition,
-        null,
-        settings.steps,
-        generators,
-    )
+    prompt_of_image = [prompts.iloc[row]["prompt"] for row, _ in batch]
+    guiding = settings.guidance.start(backbone, prompt_of_image, condition, null, settings.steps)
+    scheduler = build_scheduler(settings.sampler, backbone.pipeline.scheduler)
+    steps = sample(guiding, scheduler, noise, generators)
     estimator, latents = settings.scoring.path, noise
 
     def followed() -> Iterator[Step]:

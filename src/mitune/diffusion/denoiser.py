@@ -90,3 +90,10 @@ class Denoiser(Protocol):
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         """The prediction at `z_t` (B, ...) for the timesteps `t` (B,) and B conditions."""
         ...
+
+
+class HasDenoiser(Protocol):
+    """A model of which only predictions are needed."""
+
+    @property
+    def denoiser(self) -> Denoiser: ...

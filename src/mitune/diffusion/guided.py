@@ -1,4 +1,4 @@
-"""The contract of guidance: from a noisy latent to a guided prediction, with its unguided pair."""
+"""From a noisy latent to a guided prediction, with its unguided pair."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,21 +21,35 @@ class Guided:
     unconditional: Prediction
     guided: Prediction
 
+    @property
+    def z_t(self) -> Tensor:
+        """Where all three were taken, (B, ...): a guide may have moved it; the sampler follows."""
+        return self.guided.z_t
 
-class Guidance(Protocol):
-    """An inference-time method; it may wrap another one."""
 
-    def __call__(
-        self, denoiser: Denoiser, z_t: Tensor, t: Tensor, condition: Condition, null: Condition
-    ) -> Guided:
-        """Guide at `z_t` (B, ...), `t` (B,); `null` has B rows, or one that serves them all."""
+class Guiding(Protocol):
+    """A guidance on its way through one batch: model, prompts and number of steps are known."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps the sampler is to take."""
+        ...
+
+    def __call__(self, index: int, z_t: Tensor, t: Tensor) -> Guided:
+        """Guide step `index` at `z_t` (B, ...), `t` (B,).
+
+        Called without gradients: a guide that needs them enables them itself.
+        """
         ...
 
 
 def predict_pair(
     denoiser: Denoiser, z_t: Tensor, t: Tensor, condition: Condition, null: Condition
 ) -> tuple[Prediction, Prediction]:
-    """(conditional, unconditional) at `z_t` (B, ...), from one call on [null; condition]."""
+    """(conditional, unconditional) at `z_t` (B, ...), from one call on [null; condition].
+
+    `null` has B rows, or one that serves them all.
+    """
     n = len(z_t)
     both = denoiser.predict(
         torch.cat([z_t, z_t]),

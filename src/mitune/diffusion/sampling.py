@@ -21,7 +21,7 @@ from diffusers import (
 from torch import Tensor
 
 from mitune.diffusion.denoiser import Condition, Denoiser
-from mitune.diffusion.guided import Guidance, Guided, predict_pair
+from mitune.diffusion.guided import Guided, Guiding, predict_pair
 from mitune.diffusion.noise import add_noise
 from mitune.diffusion.prediction import Prediction, PredictionKind
 from mitune.errors import UserError
@@ -40,16 +40,15 @@ class Scheduler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One step of a sampler: at timestep `t`, from the network input `z_t` to `z_next`.
+    """One step of a sampler: at timestep `t`, from what guided it to `z_next`.
 
-    `z_t` (B, ...) is in the variance-preserving (or flow) space of the path. `z_next` is the
-    scheduler's own state, which differs from it only for schedulers that rescale their input
-    (Euler); the last one is the clean latent for all.
+    `guided.z_t` (B, ...), the network's input, is in the variance-preserving (or flow) space of the
+    path. `z_next` is the scheduler's own state, which differs from it only for schedulers that
+    rescale their input (Euler); the last one is the clean latent for all.
     """
 
     index: int
     t: float
-    z_t: Tensor
     guided: Guided
     z_next: Tensor
 
@@ -75,20 +74,17 @@ def initial_noise(shape: Sequence[int], generators: Sequence[torch.Generator]) -
 
 @torch.no_grad()
 def sample(
-    denoiser: Denoiser,
-    guidance: Guidance,
+    guiding: Guiding,
     scheduler: Scheduler,
     noise: Tensor,
-    condition: Condition,
-    null: Condition,
-    num_steps: int,
     generators: Sequence[torch.Generator] | None = None,
 ) -> Iterator[Step]:
-    """Follow `scheduler` for `num_steps` from unit-variance `noise` (B, ...); yield each step.
+    """Follow `scheduler` for `guiding.steps` from unit-variance `noise` (B, ...); yield each step.
 
     `generators`, one per image, feed a stochastic scheduler. The scheduler is copied, so streams
     may interleave; a prediction is converted to the kind that the scheduler is configured for.
-    No gradients are recorded: a guidance that needs them enables them itself.
+    Where a guide moved the latent, the scheduler goes on from there. No gradients are recorded: a
+    guide that needs them enables them itself.
 
     Raises ValueError if a stochastic scheduler gets no generators, if their number is not B, or
     as soon as the guided latent is found to be non-finite (looked at every 8 steps and at the end).
@@ -101,7 +97,7 @@ def sample(
             "pass one torch.Generator per image"
         )
     scheduler = copy.deepcopy(scheduler)
-    scheduler.set_timesteps(num_steps)
+    scheduler.set_timesteps(guiding.steps)
     kind = _kind_of(scheduler)
     accepts_generator = "generator" in inspect.signature(scheduler.step).parameters
     extra = {"generator": list(generators)} if accepts_generator and generators else {}
@@ -113,12 +109,14 @@ def sample(
     for index, t in enumerate(scheduler.timesteps):
         z_t = scale_input(latent, t)
         times = device_times[index].expand(len(z_t))
-        guided = guidance(denoiser, z_t, times, condition, null)
+        guided = guiding(index, z_t, times)
+        # The input is the state rescaled by one number, so the state moves by that much more.
+        latent = latent + (guided.z_t - z_t) / scale_input(torch.ones_like(latent[:1]), t)
         output = guided.guided.to_kind(kind).raw.to(latent.dtype)
         latent = scheduler.step(output, t, latent, **extra, return_dict=False)[0]
         if index == last or index % _CHECK_EVERY == _CHECK_EVERY - 1:
             _check_finite(latent, index)
-        yield Step(index, float(t), z_t, guided, latent)
+        yield Step(index, float(t), guided, latent)
 
 
 @torch.no_grad()

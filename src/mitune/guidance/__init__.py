@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from mitune.diffusion.guided import Guidance, Guided
+from mitune.guidance.base import Guidance
 from mitune.guidance.classifier_free import ClassifierFree
 
 GuidanceConfig: TypeAlias = Annotated[
@@ -12,4 +12,4 @@ GuidanceConfig: TypeAlias = Annotated[
     Field(discriminator="kind"),
 ]
 
-__all__ = ["ClassifierFree", "Guidance", "GuidanceConfig", "Guided"]
+__all__ = ["ClassifierFree", "Guidance", "GuidanceConfig"]

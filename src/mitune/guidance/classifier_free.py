@@ -1,11 +1,16 @@
 """Classifier-free guidance (Ho and Salimans, 2022)."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
+from typing_extensions import Self
 
-from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.diffusion.denoiser import Condition, Denoiser, HasDenoiser
 from mitune.diffusion.guided import Guided, predict_pair
 from mitune.diffusion.prediction import Prediction
 
@@ -24,11 +29,38 @@ class ClassifierFree(BaseModel):
     kind: Literal["classifier_free"] = "classifier_free"
     scale: float = 7.5
 
-    def __call__(
-        self, denoiser: Denoiser, z_t: Tensor, t: Tensor, condition: Condition, null: Condition
-    ) -> Guided:
-        """Guide at `z_t` (B, ...), `t` (B,), in one network call on [null; condition]."""
-        conditional, unconditional = predict_pair(denoiser, z_t, t, condition, null)
-        c, u = conditional, unconditional
+    def evaluations(self, steps: int) -> float:
+        """Two branches a step."""
+        return 2 * steps
+
+    def at_scale(self, scale: float) -> Self:
+        """With another w."""
+        return self.model_copy(update={"scale": scale})
+
+    def start(
+        self,
+        model: HasDenoiser,
+        prompts: Sequence[str],
+        condition: Condition,
+        null: Condition,
+        steps: int,
+    ) -> ClassifierFreeGuiding:
+        """A guide in one network call a step on [null; condition]; it does not read `prompts`."""
+        return ClassifierFreeGuiding(self.scale, model.denoiser, condition, null, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierFreeGuiding:
+    """Classifier-free guidance of one batch."""
+
+    scale: float
+    denoiser: Denoiser
+    condition: Condition
+    null: Condition
+    steps: int
+
+    def __call__(self, index: int, z_t: Tensor, t: Tensor) -> Guided:
+        """Guide at `z_t` (B, ...), `t` (B,); all steps alike."""
+        c, u = predict_pair(self.denoiser, z_t, t, self.condition, self.null)
         raw = u.raw + self.scale * (c.raw - u.raw)
         return Guided(c, u, Prediction(raw, c.kind, c.z_t, c.alpha, c.sigma))

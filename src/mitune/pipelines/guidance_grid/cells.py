@@ -13,7 +13,6 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source, shard_keys
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
-from mitune.guidance import ClassifierFree
 from mitune.metrics.features import Features
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.parameters import QualitySettings
@@ -56,7 +55,7 @@ def cells_of(
     size = grid.images_per_prompt
     settings = {
         scale: generation.model_copy(
-            update={"guidance": ClassifierFree(scale=scale), "images_per_prompt": size}
+            update={"guidance": generation.guidance.at_scale(scale), "images_per_prompt": size}
         )
         for scale in grid.scales
     }

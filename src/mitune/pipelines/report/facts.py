@@ -23,7 +23,8 @@ def page_facts(
 ) -> dict[str, Any]:
     """What happened, in words and numbers."""
     count, images = len(prompts), settings.images_per_prompt
-    evaluations = 2 * settings.steps + settings.scoring.evaluations_per_image
+    sampling = settings.guidance.evaluations(settings.steps)
+    evaluations = round(count * images * (sampling + settings.scoring.evaluations_per_image))
     selection = choice.selection
     rule = selection.kind.replace("_", " ")
     score = "" if isinstance(selection, RandomK) else f" by {selection.score} score"
@@ -39,8 +40,9 @@ def page_facts(
             "laboratory, not evidence about Stable Diffusion."
         ),
         "cost_note": (
-            f"A round evaluates the network {count * images * evaluations:,} times for candidates: "
-            f"{count} prompts x {images} images x ({settings.steps} steps x 2 branches + "
+            f"A round evaluates the network {evaluations:,} times for candidates: "
+            f"{count} prompts x {images} images x ({sampling:,.0f} in "
+            f"{settings.steps} steps + "
             f"{settings.scoring.evaluations_per_image} for scores)."
         ),
         "made": {

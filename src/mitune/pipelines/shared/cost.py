@@ -82,7 +82,8 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
 def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> Cost:
     images = prompts * settings.images_per_prompt
     scoring = settings.scoring
-    evaluations = images * (2 * settings.steps + scoring.evaluations_per_image)
+    sampling = settings.guidance.evaluations(settings.steps)
+    evaluations = round(images * (sampling + scoring.evaluations_per_image))
     increments = sum(e.strata for e in scoring.drawn.values()) + settings.steps * bool(scoring.path)
     size = images * (speed.latent_numel * _LATENT_BYTES + increments * _INCREMENT_BYTES)
     return Cost(name, images, evaluations, 0, size, evaluations * speed.evaluation)

@@ -1,48 +1,14 @@
-"""Conditions, classifier-free guidance and its registry."""
+"""Classifier-free guidance and the registry."""
 
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
 from mitune.backbones.gaussian import isotropic
-from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
 from mitune.guidance import ClassifierFree, GuidanceConfig
 
 KINDS = ["epsilon", "sample", "v_prediction", "flow"]
-
-
-def batch(n):
-    return Condition({"text": torch.arange(2.0 * n).view(n, 2), "mask": torch.arange(n) > 0})
-
-
-def test_condition_is_a_batch():
-    condition = batch(3)
-    assert len(condition) == 3
-    assert torch.equal(condition[1:].tensors["text"], condition.tensors["text"][1:])
-    assert torch.equal(condition[[2, 0]].tensors["text"], condition.tensors["text"][[2, 0]])
-    mask = torch.tensor([True, False, True])
-    assert len(condition[mask]) == 2
-    joined = Condition.cat([condition, condition[:1]])
-    assert joined.tensors["mask"].tolist() == [False, True, True, False]
-    assert condition.repeat_interleave(2).tensors["mask"].tolist() == [False] * 2 + [True] * 4
-    assert len(condition[:1].expand(5)) == 5
-    half = condition.to(dtype=torch.float16)
-    assert half.tensors["text"].dtype == torch.float16
-    assert half.tensors["mask"].dtype == torch.bool
-
-
-def test_condition_errors():
-    with pytest.raises(ValueError, match="batch size"):
-        Condition({"a": torch.ones(2), "b": torch.ones(3)})
-    with pytest.raises(ValueError, match="batch size"):
-        Condition({})
-    with pytest.raises(ValueError, match="cannot expand a batch of 2 to 3"):
-        batch(2).expand(3)
-    with pytest.raises(ValueError, match="different tensors"):
-        Condition.cat([batch(1), Condition({"text": torch.ones(1, 2)})])
-    with pytest.raises(TypeError, match="1:2"):
-        batch(2)[1]
 
 
 class Counting:
@@ -50,6 +16,7 @@ class Counting:
 
     def __init__(self, inner):
         self.inner, self.path, self.sizes = inner, inner.path, []
+        self.denoiser = self
 
     def predict(self, z_t, t, condition):
         self.sizes.append(len(z_t))
@@ -65,7 +32,8 @@ def test_classifier_free_combines_noise_in_any_parametrisation(kind, path):
     z_t, y = torch.randn(2, 3, 4, generator=generator, dtype=torch.float64)
     t = torch.tensor([100, 500, 900])
     condition, null = backbone.inner.condition(y), backbone.inner.null()
-    out = ClassifierFree(scale=3.0)(backbone, z_t, t, condition, null)
+    guiding = ClassifierFree(scale=3.0).start(backbone, ["", "", ""], condition, null, 1)
+    out = guiding(0, z_t, t)
 
     assert backbone.sizes == [6]
     eps_c = plain.predict(z_t, t, condition).eps
@@ -80,9 +48,8 @@ def test_classifier_free_evaluates_both_halves_at_any_scale(scale):
     backbone = Counting(isotropic(4, 0.5, DiscretePath.scaled_linear()))
     z_t = torch.ones(2, 4, dtype=torch.float64)
     y, t = torch.ones(2, 4), torch.tensor([500, 500])
-    out = ClassifierFree(scale=scale)(
-        backbone, z_t, t, backbone.inner.condition(y), backbone.inner.null()
-    )
+    texts = backbone.inner.condition(y), backbone.inner.null()
+    out = ClassifierFree(scale=scale).start(backbone, ["", ""], *texts, 1)(0, z_t, t)
     assert backbone.sizes == [4]
     branch = out.conditional if scale else out.unconditional
     torch.testing.assert_close(out.guided.eps, branch.eps)

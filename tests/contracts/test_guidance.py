@@ -1,0 +1,127 @@
+"""One set of laws for every inference-time method, on every model family that it is defined for."""
+
+import copy
+from dataclasses import dataclass
+from typing import get_args
+
+import pytest
+import torch
+from pydantic import BaseModel, TypeAdapter
+
+from mitune.backbones import ModelRef, open_backbone
+from mitune.backbones.base import Backbone
+from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.sampling import build_scheduler
+from mitune.guidance import ClassifierFree, Guidance, GuidanceConfig
+from tests.contracts.tiny import build, noise_of, sampler_of, trajectory
+
+PROMPTS = ["a red circle and a blue square", "two stars", "red"]
+SCALE, STEPS = 3.0, 4
+
+
+@dataclass(frozen=True)
+class Method:
+    """Settings under which it does something, and nothing."""
+
+    on: Guidance
+    off: Guidance
+
+
+METHODS = {
+    "classifier_free": Method(on=ClassifierFree(scale=SCALE), off=ClassifierFree(scale=SCALE)),
+}
+
+
+@pytest.fixture(scope="module", params=["sd", "sd-v", "sdxl", "sd3"])
+def backbone(request, tmp_path_factory) -> Backbone:
+    path = tmp_path_factory.mktemp(request.param)
+    build(request.param).save_pretrained(path)
+    return open_backbone(ModelRef(str(path), request.param), torch.device("cpu"))
+
+
+@pytest.fixture(params=METHODS)
+def method(request) -> Method:
+    return METHODS[request.param]
+
+
+def final(backbone: Backbone, guidance: Guidance, rows: slice = slice(None)) -> torch.Tensor:
+    *_, last = trajectory(backbone, noise_of(backbone, 3)[rows], PROMPTS[rows], guidance, STEPS)
+    return last.z_next
+
+
+@torch.no_grad()
+def plain(backbone: Backbone) -> torch.Tensor:
+    """Classifier-free guidance, written out on the network's raw outputs."""
+    scheduler = copy.deepcopy(build_scheduler(sampler_of(backbone), backbone.pipeline.scheduler))
+    scheduler.set_timesteps(STEPS)
+    latent = noise_of(backbone, 3)
+    texts = backbone.encode_prompts([""]).expand(3), backbone.encode_prompts(PROMPTS)
+    for t in scheduler.timesteps:
+        both = backbone.denoiser.predict(
+            torch.cat([latent, latent]), t.expand(6), Condition.cat(texts)
+        )
+        null, conditional = both.raw.chunk(2)
+        output = null + SCALE * (conditional - null)
+        latent = scheduler.step(output, t, latent, return_dict=False)[0]
+    return latent
+
+
+def test_every_registered_method_is_in_the_table() -> None:
+    methods = get_args(get_args(GuidanceConfig)[0]) or (get_args(GuidanceConfig)[0],)
+    assert {m.model_fields["kind"].default for m in methods} == set(METHODS)
+    for name, method in METHODS.items():
+        for settings in (method.on, method.off):
+            assert isinstance(settings, BaseModel) and settings.model_config["frozen"]
+            restored = TypeAdapter(GuidanceConfig).validate_python(settings.model_dump())
+            assert restored == settings and restored.kind == name
+
+
+def test_switched_off_it_is_bitwise_plain_sampling(backbone: Backbone, method: Method) -> None:
+    assert torch.equal(final(backbone, method.off), plain(backbone))
+
+
+def test_batch_neighbours_do_not_matter(backbone: Backbone, method: Method) -> None:
+    together = final(backbone, method.on)
+    for i in range(3):
+        alone = final(backbone, method.on, slice(i, i + 1))
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-3, atol=1e-3)
+
+
+def test_the_unguided_pair_is_that_of_the_plain_network(backbone: Backbone, method: Method) -> None:
+    texts = backbone.encode_prompts(PROMPTS), backbone.encode_prompts([""]).expand(3)
+    for step in trajectory(backbone, noise_of(backbone, 3), PROMPTS, method.on, STEPS):
+        pair = step.guided.conditional, step.guided.unconditional
+        t = torch.full((3,), step.t)
+        for found, condition in zip(pair, texts, strict=True):
+            with torch.no_grad():
+                expected = backbone.denoiser.predict(step.guided.z_t, t, condition)
+            assert torch.equal(found.z_t, step.guided.z_t)
+            torch.testing.assert_close(found.raw, expected.raw, rtol=1e-4, atol=1e-5)
+
+
+def test_the_scale_is_that_of_the_difference(backbone: Backbone, method: Method) -> None:
+    """At 0 what it makes is unconditional; `at_scale` changes nothing else."""
+    assert method.on.at_scale(SCALE) == method.on != method.on.at_scale(0.0)
+    for step in trajectory(
+        backbone, noise_of(backbone, 3), PROMPTS, method.on.at_scale(0.0), STEPS
+    ):
+        assert torch.equal(step.guided.guided.raw, step.guided.unconditional.raw)
+
+
+def test_evaluations_are_counted(backbone: Backbone, method: Method) -> None:
+    """`kedro cost` and the report read what it says: rows that go through the network."""
+    rows = []
+    counter = backbone.network.register_forward_pre_hook(lambda _, args: rows.append(len(args[0])))
+    final(backbone, method.on)
+    counter.remove()
+    assert sum(rows) / 3 == method.on.evaluations(STEPS)
+
+
+def test_the_model_is_left_as_it_was(backbone: Backbone, method: Method) -> None:
+    before = {name: value.clone() for name, value in backbone.network.state_dict().items()}
+    *_, _ = trajectory(backbone, noise_of(backbone, 3), PROMPTS, method.on, STEPS)
+    hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in backbone.network.modules()]
+    after = backbone.network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert sum(hooks) == len(backbone.last_layers)  # a backbone's own
+    assert all(p.grad is None for p in backbone.network.parameters())
