@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mitune.agreement import agreement, replay
-from mitune.evaluation import paired, summarise
+from mitune.comparison import paired, summarise
 
 
 def _measurements(prompts: int = 40, images: int = 9) -> pd.DataFrame:

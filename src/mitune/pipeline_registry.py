@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
+from mitune.pipelines.arms import CONTROLS, MAX_ROUNDS
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
 from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
@@ -14,9 +15,7 @@ from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_base, create_control, create_round
 from mitune.pipelines.score.pipeline import create_pipeline as score
 
-MAX_ROUNDS = 3
 DEFAULT_ROUNDS = 2
-CONTROLS = ("random_k", "lowest_k")
 STAGES = ("prompts", "generate", "rank", "compose", "finetune", "evaluate", "report")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import kendalltau
+import scipy
 
 from mitune.errors import UserError
 
@@ -68,6 +68,7 @@ def kendall_tau(frame: pd.DataFrame, score: str, judge: str) -> pd.Series:
 
     Undefined: a constant column, a missing value, or fewer than two candidates.
     """
+    kendalltau = scipy.stats.kendalltau
     taus = {
         prompt: float(kendalltau(rows[score], rows[judge]).statistic) if len(rows) > 1 else np.nan
         for prompt, rows in frame.groupby("prompt_id", sort=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+import scipy
 
 from mitune.errors import UserError
 
@@ -49,5 +49,5 @@ def prompt_bootstrap(
 
 def wilson(wins: int, n: int) -> tuple[float, float]:
     """95 % interval of a share, wins / n (Wilson, 1927)."""
-    interval = binomtest(wins, n).proportion_ci(0.95, method="wilson")
+    interval = scipy.stats.binomtest(wins, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)

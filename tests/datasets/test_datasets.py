@@ -19,7 +19,7 @@ from mitune.datasets import (
     RecordDataset,
     ShardsDataset,
 )
-from mitune.training.adapters import WEIGHTS, digest
+from mitune.training.adapter_weights import WEIGHTS, digest
 
 
 def _shard(key: str) -> pd.DataFrame:

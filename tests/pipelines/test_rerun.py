@@ -16,7 +16,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from mitune.hooks.lineage import open_plan
-from mitune.training.adapters import digest
+from mitune.training.adapter_weights import digest
 from tests.pipelines.conftest import kedro
 
 ROUNDS, CONTROLS = ("round_1", "round_2"), ("random_k", "lowest_k")

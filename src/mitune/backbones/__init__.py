@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mitune.backbones.base import AdapterRef, Backbone, DType, ModelError, ModelRef
+from mitune.backbones.base import Backbone, ModelError
+from mitune.references import AdapterRef, DType, ModelRef
 
 if TYPE_CHECKING:
     from mitune.backbones.pipeline import PipelineBackbone

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,35 +13,9 @@ from torch import Tensor, nn
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.errors import UserError
 
-DType: TypeAlias = Literal["float32", "float16", "bfloat16"]
-
 
 class ModelError(UserError):
     """A model, or a part of it, cannot be used as asked; the message names the file and the fix."""
-
-
-@dataclass(frozen=True)
-class ModelRef:
-    """A text-to-image model by name: a local folder (or hub id), its revision, its content hash."""
-
-    path: str
-    digest: str
-    revision: str | None = None
-    max_sequence_length: int | None = None  # tokens of T5 (SD3); None: diffusers' default
-
-    @property
-    def from_hub(self) -> bool:
-        """Whether the path is a hub id: it has a revision and is no folder here."""
-        return self.revision is not None and not Path(self.path).is_dir()
-
-
-@dataclass(frozen=True)
-class AdapterRef:
-    """A fine-tuned adapter, or none (`path is None`: the base model)."""
-
-    path: str | None
-    digest: str = "base"
-    round: int = 0
 
 
 class Backbone(Protocol):

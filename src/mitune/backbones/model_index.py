@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diffusers import DiffusionPipeline, UNet2DConditionModel
-
-from mitune.backbones.base import ModelError, ModelRef
+from mitune import libraries
+from mitune.backbones.base import ModelError
+from mitune.references import ModelRef
 
 
 def model_index(ref: ModelRef) -> dict[str, Any]:
@@ -39,7 +39,9 @@ def model_index(ref: ModelRef) -> dict[str, Any]:
 
 def _index_on_hub(ref: ModelRef) -> dict[str, Any]:
     try:
-        return dict(DiffusionPipeline.load_config(ref.path, revision=ref.revision))
+        return dict(
+            libraries.diffusers.DiffusionPipeline.load_config(ref.path, revision=ref.revision)
+        )
     except Exception as error:  # offline, gated, misspelt: the hub's own first line says which
         raise ModelError(
             f"{ref.path}@{ref.revision}: cannot be read from the hub "
@@ -74,9 +76,10 @@ def check_two_branches(ref: ModelRef, index: Mapping[str, Any]) -> None:
 
 def _part_config(ref: ModelRef, part: str) -> dict[str, Any]:
     try:
-        return dict(
-            UNet2DConditionModel.load_config(ref.path, subfolder=part, revision=ref.revision)
-        )
+        if ref.from_hub:
+            network = libraries.diffusers.UNet2DConditionModel
+            return dict(network.load_config(ref.path, subfolder=part, revision=ref.revision))
+        return dict(json.loads((Path(ref.path) / part / "config.json").read_text()))
     except Exception as error:  # whatever broke, say where
         reason = str(error).strip().splitlines()[0]
         raise ModelError(

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from diffusers import DiffusionPipeline
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from mitune.backbones.base import DType, ModelError, ModelRef
+from mitune import libraries
+from mitune.backbones.base import ModelError
 from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.references import DType, ModelRef
 
 _PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
 
@@ -26,7 +27,7 @@ class PipelineBackbone(ABC):
     not expect: there use its parts, not the pipeline.
     """
 
-    pipeline_type: ClassVar[type[DiffusionPipeline]]
+    pipeline_type: ClassVar[str]  # of diffusers
     network_name: ClassVar[str] = "unet"
     needed: ClassVar[tuple[str, ...]] = ("text_encoder",)
     last_layers: ClassVar[tuple[str, ...]] = ("conv_norm_out", "conv_out")
@@ -62,7 +63,7 @@ class PipelineBackbone(ABC):
             Naming the model if a weight file is missing or truncated.
         """
         try:
-            pipeline = cls.pipeline_type.from_pretrained(
+            pipeline = getattr(libraries.diffusers, cls.pipeline_type).from_pretrained(
                 ref.path,
                 revision=ref.revision,
                 torch_dtype={"vae": torch.float32, "default": getattr(torch, dtype)},

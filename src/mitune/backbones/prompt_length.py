@@ -7,11 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from transformers import AutoTokenizer
+import huggingface_hub
 
-from mitune.backbones.base import ModelError, ModelRef
+from mitune import libraries
+from mitune.backbones.base import ModelError
 from mitune.backbones.model_index import model_index
+from mitune.references import ModelRef
 
 _T5_TOKENS = 256  # what diffusers' Stable Diffusion 3 gives T5 unless told otherwise
 
@@ -49,8 +50,9 @@ def _tokenizer(ref: ModelRef, part: str) -> Any:
             # By way of a folder: read from the hub by name, files that no tokenizer has are asked
             # for too, and without a connection their absence is an error.
             wanted = [f"{part}/*"]
-            folder = Path(snapshot_download(ref.path, revision=ref.revision, allow_patterns=wanted))
-        return AutoTokenizer.from_pretrained(folder / part)
+            download = huggingface_hub.snapshot_download
+            folder = Path(download(ref.path, revision=ref.revision, allow_patterns=wanted))
+        return libraries.transformers.AutoTokenizer.from_pretrained(folder / part)
     except (OSError, ValueError) as error:  # JSONDecodeError is a ValueError
         reason = str(error).splitlines()[0]
         fix = "check the name and the connection" if ref.from_hub else "restore it"

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
-from mitune.backbones.base import ModelRef
 from mitune.backbones.pipeline import PipelineBackbone
 from mitune.diffusion.denoiser import Condition, in_dtype_of
 from mitune.diffusion.noise import DiscretePath, coefficients
 from mitune.diffusion.prediction import Prediction, PredictionKind
+from mitune.references import ModelRef
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ class UNetBackbone(PipelineBackbone):
 class StableDiffusion(UNetBackbone):
     """Backbone around a `StableDiffusionPipeline`."""
 
-    pipeline_type = StableDiffusionPipeline
+    pipeline_type = "StableDiffusionPipeline"
     options = {"safety_checker": None}  # noqa: RUF012  (a ClassVar in the base)
 
     @torch.no_grad()

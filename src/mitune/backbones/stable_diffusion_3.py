@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from diffusers import StableDiffusion3Pipeline
 from torch import Tensor, nn
 
 from mitune.backbones.pipeline import PipelineBackbone
@@ -40,7 +39,7 @@ class StableDiffusion3(PipelineBackbone):
     The shift of the schedule is the sampler's: it chooses among times, not what they mean.
     """
 
-    pipeline_type = StableDiffusion3Pipeline
+    pipeline_type = "StableDiffusion3Pipeline"
     network_name = "transformer"
     needed = ("text_encoder", "text_encoder_2")
     last_layers = ("norm_out", "proj_out")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from diffusers import StableDiffusionXLPipeline
 from torch import Tensor
 
 from mitune.backbones.stable_diffusion import UNetBackbone, UNetDenoiser
@@ -36,7 +35,7 @@ class StableDiffusionXL(UNetBackbone):
     (`force_zeros_for_empty_prompt`), as in the pipeline itself.
     """
 
-    pipeline_type = StableDiffusionXLPipeline
+    pipeline_type = "StableDiffusionXLPipeline"
     denoiser_type = SizedUNetDenoiser
     needed = ("text_encoder", "text_encoder_2")
 

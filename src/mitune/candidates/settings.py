@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
-from mitune.backbones import DType
 from mitune.diffusion.sampling import SamplerName
 from mitune.estimators import DrawEstimator, ForwardScore, InformationDecomposition, PathScore
 from mitune.guidance import ClassifierFree, GuidanceConfig
+from mitune.references import DType
 
 
 class Scoring(BaseModel):

@@ -10,8 +10,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, AbstractVersionedDataset, DatasetError, Version
 
-from mitune.backbones.base import AdapterRef
-from mitune.training.adapters import digest
+from mitune.references import AdapterRef
+from mitune.training.adapter_weights import digest
 
 
 class AdapterDataset(AbstractVersionedDataset[AdapterRef, AdapterRef]):

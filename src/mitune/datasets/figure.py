@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import ImagePreview
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
-class FigureDataset(AbstractDataset[Figure, bytes]):
+class FigureDataset(AbstractDataset["Figure", bytes]):
     """One PNG."""
 
     def __init__(

@@ -7,8 +7,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mitune.backbones.base import ModelRef
 from mitune.lineage.content import content_digest
+from mitune.references import ModelRef
 
 _DECIDING = {".safetensors", ".json", ".txt", ".bin", ".model"}
 

@@ -11,15 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DDPMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerDiscreteScheduler,
-    FlowMatchEulerDiscreteScheduler,
-)
 from torch import Tensor
 
+from mitune import libraries
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.guided import Guided, Guiding, predict_pair
 from mitune.diffusion.noise import add_noise
@@ -141,30 +135,31 @@ def renoise(
 
 
 def _kind_of(scheduler: Scheduler) -> PredictionKind:
-    if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+    if isinstance(scheduler, libraries.diffusers.FlowMatchEulerDiscreteScheduler):
         return "flow"
     kind = scheduler.config.prediction_type
     return "flow" if kind == "flow_prediction" else kind
 
 
 def _is_deterministic(scheduler: Scheduler) -> bool:
-    if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+    if isinstance(scheduler, libraries.diffusers.FlowMatchEulerDiscreteScheduler):
         return not scheduler.config.stochastic_sampling
-    if isinstance(scheduler, DPMSolverMultistepScheduler):
+    if isinstance(scheduler, libraries.diffusers.DPMSolverMultistepScheduler):
         return not scheduler.config.algorithm_type.startswith("sde")
-    if isinstance(scheduler, DDIMScheduler | EulerDiscreteScheduler):
+    without_noise = libraries.diffusers.DDIMScheduler | libraries.diffusers.EulerDiscreteScheduler
+    if isinstance(scheduler, without_noise):
         return True  # both accept a generator, and use it only for an eta or churn we never pass
     return "generator" not in inspect.signature(scheduler.step).parameters
 
 
 def _input_scaling(scheduler: Scheduler) -> Callable[[Tensor, Tensor], Tensor]:
-    if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+    if isinstance(scheduler, libraries.diffusers.FlowMatchEulerDiscreteScheduler):
         return lambda latent, t: latent
     return scheduler.scale_model_input  # type: ignore[attr-defined]
 
 
 def _initial_scale(scheduler: Scheduler) -> float | Tensor:
-    if isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+    if isinstance(scheduler, libraries.diffusers.FlowMatchEulerDiscreteScheduler):
         return 1.0
     return scheduler.init_noise_sigma  # type: ignore[attr-defined]
 
@@ -179,11 +174,11 @@ def _check_finite(latent: Tensor, index: int) -> None:
 
 SamplerName: TypeAlias = Literal["ddpm", "ddim", "dpm_solver", "euler", "flow_euler"]
 _SAMPLERS = {
-    "ddpm": DDPMScheduler,
-    "ddim": DDIMScheduler,
-    "dpm_solver": DPMSolverMultistepScheduler,
-    "euler": EulerDiscreteScheduler,
-    "flow_euler": FlowMatchEulerDiscreteScheduler,
+    "ddpm": "DDPMScheduler",
+    "ddim": "DDIMScheduler",
+    "dpm_solver": "DPMSolverMultistepScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "flow_euler": "FlowMatchEulerDiscreteScheduler",
 }
 
 
@@ -197,12 +192,12 @@ def build_scheduler(name: SamplerName, trained: Scheduler) -> Scheduler:
     UserError
         For a sampler of flows on a DDPM checkpoint, or the reverse.
     """
-    flow = isinstance(trained, FlowMatchEulerDiscreteScheduler)
+    flow = isinstance(trained, libraries.diffusers.FlowMatchEulerDiscreteScheduler)
     if flow != (name == "flow_euler"):
         fitting = "flow_euler" if flow else ", ".join(n for n in _SAMPLERS if n != "flow_euler")
         raise UserError(
             f"sampler: {name!r} does not fit a model with {type(trained).__name__}; use {fitting}"
         )
     config = dict(trained.config) if flow else {**trained.config, "clip_sample": False}
-    scheduler: Scheduler = _SAMPLERS[name].from_config(config)
+    scheduler: Scheduler = getattr(libraries.diffusers, _SAMPLERS[name]).from_config(config)
     return scheduler

@@ -26,9 +26,3 @@ class EnvironmentHooks:
         logging.captureWarnings(True)
         warnings.filterwarnings("ignore", category=FutureWarning)
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        # One bar per stage is ours; those of loading weights are noise.
-        from diffusers.utils import logging as diffusers_logging
-        from transformers.utils import logging as transformers_logging
-
-        diffusers_logging.disable_progress_bar()
-        transformers_logging.disable_progress_bar()

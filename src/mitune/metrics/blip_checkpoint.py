@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-from transformers import BlipConfig, BlipForQuestionAnswering
 
+from mitune import libraries
 from mitune.metrics.blip_names import blip_name
+
+if TYPE_CHECKING:
+    from transformers import BlipConfig, BlipForQuestionAnswering
 
 ORIGINAL_SIZE, HUB_SIZE = 480, 384
 _VOCABULARY = 30524  # BERT's and two marks
@@ -23,7 +27,9 @@ _EPS = 1e-6
 def official_config() -> BlipConfig:
     """ViT-B/16 at 480 pixels with BERT-base twice; the norms of the ViT as in the original."""
     vision = {"image_size": ORIGINAL_SIZE, "layer_norm_eps": _EPS}
-    return BlipConfig(text_config={"encoder_hidden_size": 768}, vision_config=vision)
+    return libraries.transformers.BlipConfig(
+        text_config={"encoder_hidden_size": 768}, vision_config=vision
+    )
 
 
 def converted_config(path: Path, revision: str | None) -> BlipConfig:
@@ -32,7 +38,7 @@ def converted_config(path: Path, revision: str | None) -> BlipConfig:
     Those of Salesforce's networks, known by their vocabulary, say 1e-5 of the norms of the ViT,
     the default of transformers; their weights are the original's and want 1e-6.
     """
-    config = BlipConfig.from_pretrained(path, revision=revision)
+    config = libraries.transformers.BlipConfig.from_pretrained(path, revision=revision)
     if config.text_config.vocab_size == _VOCABULARY:
         config.vision_config.layer_norm_eps = _EPS
     return config
@@ -47,6 +53,6 @@ def renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def load_original(path: Path, config: BlipConfig | None = None) -> BlipForQuestionAnswering:
     """Read `model_base_vqa_capfilt_large.pth`. Raises whatever torch does if it is not one."""
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["model"]
-    model = BlipForQuestionAnswering(config or official_config())
+    model = libraries.transformers.BlipForQuestionAnswering(config or official_config())
     model.load_state_dict(renamed(state))
     return model

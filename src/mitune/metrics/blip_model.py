@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from transformers import BlipForQuestionAnswering
+
+if TYPE_CHECKING:
+    from transformers import BlipForQuestionAnswering
 
 
 def image_states(model: BlipForQuestionAnswering, pixels: torch.Tensor) -> torch.Tensor:

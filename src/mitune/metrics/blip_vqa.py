@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
-from transformers import BertTokenizer, BlipForQuestionAnswering
 
+from mitune import libraries
 from mitune.language.parser import ParserName, parser_version
 from mitune.metrics.base import MetricError, Network, batches, reading
 from mitune.metrics.blip_checkpoint import (
@@ -26,6 +26,9 @@ from mitune.metrics.blip_checkpoint import (
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
 from mitune.metrics.questions import open_chunker, questions
+
+if TYPE_CHECKING:
+    from transformers import BertTokenizer, BlipForQuestionAnswering
 
 _LONGEST = 35  # tokens of a question
 _DECIMALS = 4
@@ -201,11 +204,15 @@ def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
     with settings.reading("the BLIP model"):
         if not settings.original:
             config = converted_config(path, revision)
-            model = BlipForQuestionAnswering.from_pretrained(path, revision=revision, config=config)
-            return model, BertTokenizer.from_pretrained(path, revision=revision)
+            model = libraries.transformers.BlipForQuestionAnswering.from_pretrained(
+                path, revision=revision, config=config
+            )
+            return model, libraries.transformers.BertTokenizer.from_pretrained(
+                path, revision=revision
+            )
         model = load_original(path)
     with reading("the vocabulary", settings.vocabulary):
-        return model, BertTokenizer.from_pretrained(settings.vocabulary)
+        return model, libraries.transformers.BertTokenizer.from_pretrained(settings.vocabulary)
 
 
 def _marks(

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoTokenizer, CLIPModel
 
+from mitune import libraries
 from mitune.metrics.base import Network, batches
+
+if TYPE_CHECKING:
+    from transformers import CLIPModel
 
 
 def read_clip(weights: Network) -> tuple[CLIPModel, Any]:
     """Model and tokenizer from a folder in transformers' format or a hub id."""
-    model = CLIPModel.from_pretrained(
+    model = libraries.transformers.CLIPModel.from_pretrained(
         weights.path, revision=weights.revision, dtype=weights.torch_dtype
     )
-    return model, AutoTokenizer.from_pretrained(weights.path, revision=weights.revision)
+    return model, libraries.transformers.AutoTokenizer.from_pretrained(
+        weights.path, revision=weights.revision
+    )
 
 
 class ClipEncoders:

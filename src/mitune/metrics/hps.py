@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoTokenizer, CLIPModel
 
+from mitune import libraries
 from mitune.metrics.base import MetricError, Network, Scorer, reading
 from mitune.metrics.checkpoint import released_file, tensors
 from mitune.metrics.clip_model import ClipEncoders, read_clip
 from mitune.metrics.open_clip import from_open_clip
 from mitune.metrics.padded_pixels import PaddedPixels
 from mitune.metrics.remedy import on_hub
+
+if TYPE_CHECKING:
+    from transformers import CLIPModel
 
 _FILES = {"v2.0": "HPS_v2_compressed.pt", "v2.1": "HPS_v2.1_compressed.pt"}
 
@@ -90,7 +93,7 @@ class HpsScore(Network):
             )
         model = from_open_clip(tensors(file), self.torch_dtype, file)
         with reading("the tokenizer", self.tokenizer, self.tokenizer_revision):
-            tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
                 self.tokenizer,
                 revision=self.tokenizer_revision,
                 model_max_length=model.config.text_config.max_position_embeddings,

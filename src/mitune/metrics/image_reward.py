@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import (
-    AutoTokenizer,
-    BlipTextConfig,
-    BlipTextModel,
-    BlipVisionConfig,
-    BlipVisionModel,
-)
 
+from mitune import libraries
 from mitune.metrics.affine import Affine
 from mitune.metrics.base import Network, Scorer, batches, reading
 from mitune.metrics.blip_names import blip_name
 from mitune.metrics.checkpoint import build, count, released_file, tensors
 from mitune.metrics.pixels import Pixels
 from mitune.metrics.remedy import on_hub
+
+if TYPE_CHECKING:
+    from transformers import BlipTextModel, BlipVisionModel
 
 _FILE = "ImageReward.pt"
 _MEAN, _STD = 0.16717362830052426, 1.0333394966054072
@@ -62,7 +59,7 @@ class ImageReward(Network):
             vision = _vision(_within(parts, "vision_model."), self.torch_dtype, file)
             text = _text(_within(parts, "text_encoder."), self.torch_dtype, file)
         with reading("the tokenizer", self.tokenizer, self.tokenizer_revision):
-            tokenizer = AutoTokenizer.from_pretrained(
+            tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
                 self.tokenizer, revision=self.tokenizer_revision
             )
         vision, text = (part.eval().to(device) for part in (vision, text))
@@ -106,7 +103,7 @@ def _within(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.T
 def _vision(state: Mapping[str, torch.Tensor], dtype: torch.dtype, source: Path) -> BlipVisionModel:
     width, _, patch, _ = state["embeddings.patch_embedding.weight"].shape
     patches = state["embeddings.position_embedding"].shape[1] - 1
-    config = BlipVisionConfig(
+    config = libraries.transformers.BlipVisionConfig(
         hidden_size=width,
         intermediate_size=state["encoder.layers.0.mlp.fc1.weight"].shape[0],
         num_hidden_layers=count(state, "encoder.layers."),
@@ -115,13 +112,13 @@ def _vision(state: Mapping[str, torch.Tensor], dtype: torch.dtype, source: Path)
         patch_size=patch,
         layer_norm_eps=1e-6,
     )
-    return build(BlipVisionModel, config, state, dtype, source)
+    return build(libraries.transformers.BlipVisionModel, config, state, dtype, source)
 
 
 def _text(state: Mapping[str, torch.Tensor], dtype: torch.dtype, source: Path) -> BlipTextModel:
     vocabulary, width = state["embeddings.word_embeddings.weight"].shape
     first = "encoder.layer.0."
-    config = BlipTextConfig(
+    config = libraries.transformers.BlipTextConfig(
         vocab_size=vocabulary,
         hidden_size=width,
         encoder_hidden_size=state[f"{first}crossattention.self.key.weight"].shape[1],
@@ -130,4 +127,6 @@ def _text(state: Mapping[str, torch.Tensor], dtype: torch.dtype, source: Path) -
         num_attention_heads=width // _HEAD_WIDTH,
         max_position_embeddings=state["embeddings.position_embeddings.weight"].shape[0],
     )
-    return build(BlipTextModel, config, state, dtype, source, add_pooling_layer=False)
+    return build(
+        libraries.transformers.BlipTextModel, config, state, dtype, source, add_pooling_layer=False
+    )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import CLIPConfig, CLIPModel
 
+from mitune import libraries
 from mitune.metrics.checkpoint import build, count
+
+if TYPE_CHECKING:
+    from transformers import CLIPConfig, CLIPModel
 
 _BLOCK = {
     "ln_1": "layer_norm1",
@@ -53,7 +57,7 @@ def from_open_clip(
         If a tensor is missing or left over; it names `source`.
     """
     config = _config(state, vision_head_width, text_head_width)
-    return build(CLIPModel, config, dict(_renamed(state)), dtype, source)
+    return build(libraries.transformers.CLIPModel, config, dict(_renamed(state)), dtype, source)
 
 
 def _config(state: Mapping[str, torch.Tensor], vision_head: int, text_head: int) -> CLIPConfig:
@@ -85,7 +89,9 @@ def _config(state: Mapping[str, torch.Tensor], vision_head: int, text_head: int)
         "projection_dim": projection,
         "hidden_act": "gelu",
     }
-    return CLIPConfig(text_config=text, vision_config=vision, projection_dim=projection)
+    return libraries.transformers.CLIPConfig(
+        text_config=text, vision_config=vision, projection_dim=projection
+    )
 
 
 def _renamed(state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
-from diffusers import AutoencoderKL
 from torch import Tensor
 
 from mitune.miniature.render import render_all
@@ -29,6 +29,9 @@ from mitune.pretraining.data import (
 )
 from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import Loss, Optimisation, TrainingStep
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
 
 
 def train_vae(

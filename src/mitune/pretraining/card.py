@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline
 from numpy.typing import NDArray
 from PIL import Image
 
+from mitune import libraries
 from mitune.metrics.blip_vqa import BlipVqa
 from mitune.miniature.audit import audit
 from mitune.miniature.judge import Judge
@@ -22,6 +22,9 @@ from mitune.miniature.scene import CATEGORIES
 from mitune.pretraining.autoencoder import round_trip
 from mitune.pretraining.question_answering import audit_answers
 from mitune.pretraining.recipe import PretrainRecipe
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, DiffusionPipeline
 
 _IMAGES, _STEPS = 4, 20
 _STRONG_GUIDANCE = 3.0
@@ -66,7 +69,9 @@ def write_card(folder: Path, recipe: PretrainRecipe, what: Portrayed) -> dict[st
     """Measure a shipped model on tuning prompts; write `README.md` and `samples.png` there."""
     model = folder / what.name
     absent = dict.fromkeys(what.absent)
-    pipeline = DiffusionPipeline.from_pretrained(model, torch_dtype=torch.float32, **absent)
+    pipeline = libraries.diffusers.DiffusionPipeline.from_pretrained(
+        model, torch_dtype=torch.float32, **absent
+    )
     pipeline.set_progress_bar_config(disable=True)
     judge = Judge.load(folder / "miniature-judge" / "judge.safetensors")
     scores: dict[str, float] = {}
@@ -100,7 +105,11 @@ def write_vqa_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
     """Ask the shipped `miniature-vqa` about scenes that are known; write its `README.md`."""
     model = folder / "miniature-vqa"
     scorer = BlipVqa(path=model).load(torch.device("cpu"))
-    vae = AutoencoderKL.from_pretrained(folder / "miniature-sd" / "vae").float().eval()
+    vae = (
+        libraries.diffusers.AutoencoderKL.from_pretrained(folder / "miniature-sd" / "vae")
+        .float()
+        .eval()
+    )
     card: dict[str, Any] = {
         "right_on_rendered": _accuracy(audit_answers(scorer, _AUDITED), "kind"),
         "right_after_autoencoder": _accuracy(

@@ -6,12 +6,12 @@ Every step draws its data from a generator seeded by (seed, stage, step).
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import CLIPTokenizer
 
 from mitune.miniature.caption import corrupt, write
 from mitune.miniature.scene import (
@@ -23,6 +23,9 @@ from mitune.miniature.scene import (
     sample_scene,
 )
 from mitune.pretraining.recipe import PretrainRecipe
+
+if TYPE_CHECKING:
+    from transformers import CLIPTokenizer
 
 _CONTACT_CATEGORIES = ("3d_spatial", "non_spatial")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
-from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from diffusers.training_utils import compute_snr
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
 
+from mitune import libraries
 from mitune.miniature.scene import (
     Description,
 )
@@ -29,10 +28,14 @@ from mitune.pretraining.data import (
 from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import Loss, Optimisation, TrainingStep
 
+if TYPE_CHECKING:
+    from diffusers import DDPMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
 
 def scheduler() -> DDPMScheduler:
     """Stable Diffusion's training schedule. `clip_sample` off: latents are not bounded by 1."""
-    return DDPMScheduler(
+    return libraries.diffusers.DDPMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
         beta_schedule="scaled_linear",
@@ -47,7 +50,7 @@ def load_latents(recipe: PretrainRecipe, folder: Path) -> tuple[list[Description
     descriptions, scenes = draw_scenes(recipe.scenes, recipe.seed + 2)
     path = folder / "latents.pt"
     if not path.exists():
-        vae = AutoencoderKL.from_pretrained(folder / "vae").eval()
+        vae = libraries.diffusers.AutoencoderKL.from_pretrained(folder / "vae").eval()
         torch.save((encoded(vae, scenes) * vae.config.scaling_factor).half(), path)
     latents: Tensor = torch.load(path, weights_only=True)
     return descriptions, latents
@@ -119,7 +122,7 @@ def _denoising_loss(
             tokenize(tokenizer, [captions[i] for i in rows.tolist()]).to(device)
         ).last_hidden_state
         predicted = unet(noisy, times[rows].to(device), context).sample
-        snr = compute_snr(noise_scheduler, times[rows])
+        snr = libraries.diffusers.training_utils.compute_snr(noise_scheduler, times[rows])
         weight = (snr.clamp(max=recipe.min_snr_gamma) / snr).to(device)
         return weight * (predicted - noise[rows].to(device)).square().flatten(1).mean(1)
 
@@ -133,8 +136,8 @@ def save_pipeline(
     tokenizer: CLIPTokenizer,
 ) -> None:
     """Write an ordinary Stable Diffusion folder in half precision."""
-    pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(folder / "vae"),
+    pipeline = libraries.diffusers.StableDiffusionPipeline(
+        vae=libraries.diffusers.AutoencoderKL.from_pretrained(folder / "vae"),
         text_encoder=text_encoder.eval(),
         tokenizer=tokenizer,
         unet=unet.eval(),

@@ -11,20 +11,14 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
-from diffusers import (
-    AutoencoderKL,
-    FlowMatchEulerDiscreteScheduler,
-    SD3Transformer2DModel,
-    StableDiffusion3Pipeline,
-    StableDiffusionPipeline,
-)
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import CLIPModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from mitune import libraries
 from mitune.pretraining import models
 from mitune.pretraining.cycle import cycle
 from mitune.pretraining.data import careless_caption, step_rng, torch_rng
@@ -32,6 +26,10 @@ from mitune.pretraining.denoiser import load_latents
 from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import Loss, TrainingStep
 from mitune.training.timesteps import LogitNormal
+
+if TYPE_CHECKING:
+    from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+    from transformers import CLIPModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 NO_T5 = 0  # tokens of the absent encoder: `max_sequence_length` of this pipeline
 
@@ -62,12 +60,15 @@ def train_flow(
 
 def _pipeline(folder: Path) -> StableDiffusion3Pipeline:
     """All parts but the transformer are trained already."""
-    painter = StableDiffusionPipeline.from_pretrained(folder / "pipeline")
-    clip = CLIPModel.from_pretrained(folder / "clip")
-    tokenizers = (CLIPTokenizer.from_pretrained(folder / "clip"), painter.tokenizer)
-    vae = AutoencoderKL.from_pretrained(folder / "vae")
+    painter = libraries.diffusers.StableDiffusionPipeline.from_pretrained(folder / "pipeline")
+    clip = libraries.transformers.CLIPModel.from_pretrained(folder / "clip")
+    tokenizers = (
+        libraries.transformers.CLIPTokenizer.from_pretrained(folder / "clip"),
+        painter.tokenizer,
+    )
+    vae = libraries.diffusers.AutoencoderKL.from_pretrained(folder / "vae")
     vae.register_to_config(shift_factor=0.0)
-    pipeline = StableDiffusion3Pipeline(
+    pipeline = libraries.diffusers.StableDiffusion3Pipeline(
         vae=vae,
         text_encoder=_projecting(clip.text_model.state_dict(), clip, tokenizers[0]),
         text_encoder_2=_projecting(painter.text_encoder.state_dict(), clip, tokenizers[1]),
@@ -76,7 +77,7 @@ def _pipeline(folder: Path) -> StableDiffusion3Pipeline:
         tokenizer_2=tokenizers[1],
         tokenizer_3=None,
         transformer=models.build_transformer(),
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0),
+        scheduler=libraries.diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
     )
     for part in (pipeline.vae, pipeline.text_encoder, pipeline.text_encoder_2):
         part.requires_grad_(False).eval()

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
-from diffusers import AutoencoderKL
 from torch import Tensor
 
+from mitune import libraries
 from mitune.miniature.detector import Detector, detection_loss, targets
 from mitune.miniature.render import render_all
 from mitune.pretraining.autoencoder import round_trip
@@ -59,7 +59,9 @@ def _detection_loss(
     scenes = [any_scene(rng, contacts) for _ in range(recipe.judge_scenes)]
     clean = torch.from_numpy(render_all(scenes)).permute(0, 3, 1, 2)
     half = len(scenes) // 2
-    rounded = round_trip(AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:half])
+    rounded = round_trip(
+        libraries.diffusers.AutoencoderKL.from_pretrained(folder / "vae").eval(), clean[:half]
+    )
     pixels = torch.cat([rounded, clean[half:]])
     labels = [targets(scene) for scene in scenes]
     truth = torch.from_numpy(np.stack([t for t, _ in labels]))

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from diffusers import AutoencoderKL, SD3Transformer2DModel, UNet2DConditionModel
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-from transformers import (
-    BertTokenizer,
-    BlipConfig,
-    BlipForQuestionAnswering,
-    CLIPConfig,
-    CLIPModel,
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-)
 
+from mitune import libraries
 from mitune.miniature.caption import words, write
 from mitune.miniature.scene import CANVAS, CATEGORIES, sample_description
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL, SD3Transformer2DModel, UNet2DConditionModel
+    from transformers import (
+        BertTokenizer,
+        BlipForQuestionAnswering,
+        CLIPModel,
+        CLIPTextModel,
+        CLIPTextModelWithProjection,
+        CLIPTokenizer,
+    )
 
 LATENT_CHANNELS = 8
 LATENT_SIZE = CANVAS // 8
@@ -34,7 +35,7 @@ BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 def build_vae() -> AutoencoderKL:
     """Autoencoder, 64x64x3 to 8x8x8 and back, 0.95 M parameters."""
-    return AutoencoderKL(
+    return libraries.diffusers.AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         block_out_channels=(16, 32, 64, 64),
@@ -49,7 +50,7 @@ def build_vae() -> AutoencoderKL:
 
 def build_unet() -> UNet2DConditionModel:
     """Denoiser with cross-attention at both resolutions, 4.3 M parameters."""
-    return UNet2DConditionModel(
+    return libraries.diffusers.UNet2DConditionModel(
         sample_size=LATENT_SIZE,
         in_channels=LATENT_CHANNELS,
         out_channels=LATENT_CHANNELS,
@@ -80,17 +81,21 @@ def _text_settings(tokenizer: CLIPTokenizer) -> dict[str, int]:
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
     """Text tower of the diffusion model; it has the shape of the miniature CLIP's own."""
-    return CLIPTextModel(CLIPTextConfig(**_text_settings(tokenizer)))
+    return libraries.transformers.CLIPTextModel(
+        libraries.transformers.CLIPTextConfig(**_text_settings(tokenizer))
+    )
 
 
 def build_projecting_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModelWithProjection:
     """The same tower as SD3 wants it, with a projection of its last token."""
-    return CLIPTextModelWithProjection(CLIPTextConfig(**_text_settings(tokenizer)))
+    return libraries.transformers.CLIPTextModelWithProjection(
+        libraries.transformers.CLIPTextConfig(**_text_settings(tokenizer))
+    )
 
 
 def build_transformer() -> SD3Transformer2DModel:
     """MMDiT of the rectified-flow miniature: every latent pixel a token, 3.6 M parameters."""
-    return SD3Transformer2DModel(
+    return libraries.diffusers.SD3Transformer2DModel(
         sample_size=LATENT_SIZE,
         patch_size=1,
         in_channels=LATENT_CHANNELS,
@@ -117,10 +122,10 @@ def build_clip(tokenizer: CLIPTokenizer) -> CLIPModel:
         "patch_size": PATCH,
         "projection_dim": PROJECTION,
     }
-    config = CLIPConfig(
+    config = libraries.transformers.CLIPConfig(
         text_config=_text_settings(tokenizer), vision_config=vision, projection_dim=PROJECTION
     )
-    return CLIPModel(config)
+    return libraries.transformers.CLIPModel(config)
 
 
 def build_vqa(tokenizer: BertTokenizer) -> BlipForQuestionAnswering:
@@ -151,8 +156,10 @@ def build_vqa(tokenizer: BertTokenizer) -> BlipForQuestionAnswering:
         "patch_size": PATCH,
         "initializer_range": deviation,
     }
-    config = BlipConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
-    blip = BlipForQuestionAnswering(config)
+    config = libraries.transformers.BlipConfig(
+        text_config=text, vision_config=vision, projection_dim=PROJECTION
+    )
+    blip = libraries.transformers.BlipForQuestionAnswering(config)
     for layer in blip.text_encoder.encoder.layer:
         # A word looks at patches that are like it from the first step on.
         attention = layer.crossattention.self
@@ -164,7 +171,7 @@ def build_word_tokenizer() -> BertTokenizer:
     """BERT's tokenizer over the world's words, with BLIP's two marks at the end as in BLIP."""
     special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
     tokens = (*special, "?", "yes", "no", *words(), "[DEC]", "[ENC]")
-    return BertTokenizer(
+    return libraries.transformers.BertTokenizer(
         vocab={token: number for number, token in enumerate(tokens)},
         model_max_length=MAX_TOKENS,
         additional_special_tokens=["[DEC]", "[ENC]"],
@@ -206,7 +213,7 @@ def _clip_tokenizer(merges_file: Path) -> CLIPTokenizer:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = [*alphabet, *(f"{letter}</w>" for letter in alphabet), *map("".join, merges), BOS, EOS]
     vocab = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
-    return CLIPTokenizer(
+    return libraries.transformers.CLIPTokenizer(
         vocab=vocab,
         merges=merges,
         unk_token=EOS,

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from transformers import BertTokenizer, BlipForQuestionAnswering
 
+from mitune import libraries
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.blip_vqa import BlipVqaScorer
 from mitune.metrics.pixels import Pixels
@@ -32,6 +32,10 @@ from mitune.pretraining.cycle import cycle
 from mitune.pretraining.data import any_scene, step_rng, torch_rng
 from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.loop import Loss, Optimisation, TrainingStep
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+    from transformers import BertTokenizer, BlipForQuestionAnswering
 
 _QUESTIONS = 8  # of each picture, which is encoded once
 _LESSON = 100  # steps before the next kind of question is asked too
@@ -102,9 +106,9 @@ def _answer_loss(
     settings: Optimisation,
 ) -> Loss:
     blip, nothing = parts["blip"], parts["nothing"]
-    assert isinstance(blip, BlipForQuestionAnswering)
+    assert isinstance(blip, libraries.transformers.BlipForQuestionAnswering)
     device = next(blip.parameters()).device
-    vae = AutoencoderKL.from_pretrained(folder / "vae").eval().to(device)
+    vae = libraries.diffusers.AutoencoderKL.from_pretrained(folder / "vae").eval().to(device)
     normalised = Pixels(CANVAS)
     named = [torch.tensor(tokenizer.convert_tokens_to_ids(list(words))) for words in _SHOWN]
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from diffusers import DiffusionPipeline
-from diffusers.training_utils import _collate_lora_metadata
-from diffusers.utils import convert_state_dict_to_diffusers
-from peft import LoraConfig, get_peft_model_state_dict
 from pydantic import BaseModel, ConfigDict, PositiveInt
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from mitune import libraries
 from mitune.backbones import AdapterRef, Backbone, ModelError
+from mitune.training.adapter_weights import WEIGHTS, digest
 
-WEIGHTS = "pytorch_lora_weights.safetensors"
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+
 NAME = "default"
 # Of UNets, and besides of the text stream of MMDiT.
 _ATTENTION = (
@@ -51,7 +49,7 @@ def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
 
     The output is unchanged until it is trained (B = 0; A is normal, drawn from `seed`).
     """
-    config = LoraConfig(
+    config = libraries.peft.LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         use_dora=settings.kind == "dora",
@@ -98,10 +96,12 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     """Write `pytorch_lora_weights.safetensors`, which diffusers loads, and `adapter.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
-    state = get_peft_model_state_dict(backbone.network)
+    state = libraries.peft.get_peft_model_state_dict(backbone.network)
     if backbone.network_name == "unet":  # diffusers keeps peft's own names for transformers
-        state = convert_state_dict_to_diffusers(state)
-    metadata = _collate_lora_metadata({backbone.network_name: backbone.network})
+        state = libraries.diffusers.utils.convert_state_dict_to_diffusers(state)
+    metadata = libraries.diffusers.training_utils._collate_lora_metadata(
+        {backbone.network_name: backbone.network}
+    )
     for config in metadata.values():
         # Sets have another order in each process; equal adapters must be equal files.
         config |= {k: sorted(v) for k, v in config.items() if isinstance(v, set)}
@@ -109,27 +109,6 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     pipeline.save_lora_weights(folder, **layers, **metadata)
     facts = {**facts, "digest": digest(folder)}
     (folder / "adapter.json").write_text(json.dumps(facts, indent=2, default=str))
-
-
-def digest(folder: Path) -> str:
-    """Hash of an adapter's weights and settings; not of the file, whose header has no fixed order.
-
-    Raises
-    ------
-    ValueError
-        If the file is truncated.
-    """
-    whole = hashlib.sha256()
-    try:
-        with safe_open(folder / WEIGHTS, framework="pt") as file:
-            whole.update(json.dumps(file.metadata() or {}, sort_keys=True).encode())
-            for name in sorted(file.keys()):
-                tensor = file.get_tensor(name).contiguous()
-                whole.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-                whole.update(tensor.view(torch.uint8).numpy().tobytes())
-    except SafetensorError as error:
-        raise ValueError(f"{folder / WEIGHTS}: {error}") from None
-    return whole.hexdigest()[:16]
 
 
 def _require_gradients(network: nn.Module) -> None:

@@ -13,16 +13,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from accelerate import Accelerator
-from diffusers.optimization import get_scheduler
-from diffusers.training_utils import EMAModel
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from mitune import libraries
 from mitune.memory import halved
+
+if TYPE_CHECKING:
+    from diffusers.training_utils import EMAModel
 
 _NUMBERED = re.compile(r"\.\d+\.")
 
@@ -111,7 +113,7 @@ def fit(
     weights = list(parameters.values())
     optimizers = _optimizers(parameters, settings)
     schedulers = [
-        get_scheduler(
+        libraries.diffusers.optimization.get_scheduler(
             settings.schedule,
             optimizer,
             num_warmup_steps=settings.warmup_steps,
@@ -119,7 +121,9 @@ def fit(
         )
         for optimizer in optimizers
     ]
-    average = EMAModel(weights, decay=ema_decay, foreach=True) if ema_decay else None
+    average = (
+        libraries.diffusers.EMAModel(weights, decay=ema_decay, foreach=True) if ema_decay else None
+    )
     if average:
         average.to(accelerator.device)
     log = _resume(checkpoint, parameters, optimizers, schedulers, average)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 import torch
-from diffusers.training_utils import compute_density_for_timestep_sampling
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, model_validator
 from torch import Tensor
+
+from mitune import libraries
 
 _GRID = 1000  # diffusers' time: (0, 1000]
 
@@ -48,7 +49,7 @@ class LogitNormal(BaseModel):
 
     def draw(self, count: int, generator: torch.Generator) -> Tensor:
         """(count,) float32 in (0, 1000)."""
-        s: Tensor = compute_density_for_timestep_sampling(
+        s: Tensor = libraries.diffusers.training_utils.compute_density_for_timestep_sampling(
             "logit_normal", count, self.mean, self.std, generator=generator
         )
         return _GRID * self.shift * s / (1 + (self.shift - 1) * s)

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from pydantic import PositiveInt
-from transformers import DPTForDepthEstimation
 
+from mitune import libraries
 from mitune.metrics.base import Network, batches
 from mitune.metrics.depth.base import DepthEstimator
 from mitune.metrics.pixels import HALF, Pixels
@@ -33,7 +33,7 @@ class Dpt(Network):
     def load(self, device: torch.device) -> DepthEstimator:
         """Read the model. Raises MetricError if weights are missing or truncated."""
         with self.reading("the DPT model"):
-            model = DPTForDepthEstimation.from_pretrained(
+            model = libraries.transformers.DPTForDepthEstimation.from_pretrained(
                 self.path, revision=self.revision, dtype=self.torch_dtype
             )
         model = model.eval().to(device)

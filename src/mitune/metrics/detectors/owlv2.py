@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
-from transformers import AutoTokenizer, Owlv2ForObjectDetection
 
+from mitune import libraries
 from mitune.metrics.base import Network, batches
 from mitune.metrics.boxes import Boxes, iou
 from mitune.metrics.detectors.base import Detector
@@ -56,10 +56,12 @@ class _Owlv2:
 
     def __init__(self, weights: Owlv2, device: torch.device) -> None:
         with weights.reading("the OWLv2 model"):
-            model = Owlv2ForObjectDetection.from_pretrained(
+            model = libraries.transformers.Owlv2ForObjectDetection.from_pretrained(
                 weights.path, revision=weights.revision, dtype=weights.torch_dtype
             )
-            self._tokenizer = AutoTokenizer.from_pretrained(weights.path, revision=weights.revision)
+            self._tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
+                weights.path, revision=weights.revision
+            )
         self._model = model.eval().to(device)
         # Corners in half precision would be off by pixels.
         model.box_head.float()

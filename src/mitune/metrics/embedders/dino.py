@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import Dinov2Model
 
+from mitune import libraries
 from mitune.metrics.base import Network
 from mitune.metrics.embedders.base import Embedder, batched
 from mitune.metrics.pixels import Pixels
@@ -34,7 +34,7 @@ class Dino(Network):
     def load(self, device: torch.device) -> Embedder:
         """Read the model. Raises MetricError if weights are missing or truncated."""
         with self.reading("the DINOv2 model"):
-            model = Dinov2Model.from_pretrained(
+            model = libraries.transformers.Dinov2Model.from_pretrained(
                 self.path, revision=self.revision, dtype=self.torch_dtype
             )
         model = model.eval().to(device)

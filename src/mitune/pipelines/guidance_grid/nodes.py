@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from mitune import figures
 from mitune.backbones import AdapterRef, ModelRef
+from mitune.comparison import mean
 from mitune.datasets.shards import Shards
-from mitune.evaluation import mean, measure
+from mitune.evaluation import measure
 from mitune.metrics import Scorer
 from mitune.metrics.embedders import Embedder
 from mitune.metrics.features import Features

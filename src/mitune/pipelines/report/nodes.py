@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mitune import evaluation as library
+from mitune import comparison as library
 from mitune import figures
 from mitune.pipelines.report.page import render_page
 from mitune.pipelines.shared.label import label

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from mitune.evaluation import ALL
+from mitune.comparison import ALL
 from mitune.pipelines.report.dependence import dependence_rows
 from mitune.pipelines.shared.label import label
 

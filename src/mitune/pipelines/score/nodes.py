@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from mitune.comparison import describe
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
-from mitune.evaluation import describe
 from mitune.image_folder import read_folder, read_pictures
 from mitune.metrics import MetricConfig, MetricError
 from mitune.pipelines.score import scores

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from mitune.evaluation import describe
+from mitune.comparison import describe
 
 
 def test_prompts_weigh_the_same_however_many_pictures_they_have() -> None:
