@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _IMAGES, _STEPS = 4, 20
 _STRONG_GUIDANCE = 3.0
-_AUDITED = 200
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,9 @@ def write_card(folder: Path, recipe: PretrainRecipe, what: Portrayed) -> dict[st
         "judge_score": scores,
         "judge_score_mean": float(np.mean(list(scores.values()))),
         "judge_score_at_strong_guidance": guided,
-        "judge_right_on_rendered": _accuracy(audit(judge, _AUDITED)),
+        "judge_right_on_rendered": _accuracy(audit(judge, recipe.audited)),
         "judge_right_after_autoencoder": _accuracy(
-            audit(judge, _AUDITED, through=lambda images: _round_trip(pipeline.vae, images))
+            audit(judge, recipe.audited, through=lambda images: _round_trip(pipeline.vae, images))
         ),
         "recipe": recipe.model_dump(mode="json"),
     }
@@ -111,9 +110,10 @@ def write_vqa_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
         .eval()
     )
     card: dict[str, Any] = {
-        "right_on_rendered": _accuracy(audit_answers(scorer, _AUDITED), "kind"),
+        "right_on_rendered": _accuracy(audit_answers(scorer, recipe.audited), "kind"),
         "right_after_autoencoder": _accuracy(
-            audit_answers(scorer, _AUDITED, through=lambda images: _round_trip(vae, images)), "kind"
+            audit_answers(scorer, recipe.audited, through=lambda images: _round_trip(vae, images)),
+            "kind",
         ),
         "recipe": recipe.vqa.model_dump(mode="json"),
     }
@@ -132,7 +132,8 @@ def write_vqa_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
         "the autoencoder; it has never seen a generated picture nor an answer of the judge. It",
         "makes the BLIP-VQA score run with meaningful weights; it says nothing about BLIP.",
         "",
-        f"How often it is right where truth is known ({_AUDITED} questions of each kind, half of",
+        f"How often it is right where truth is known ({recipe.audited} questions of each kind, "
+        "half of",
         "them to be answered with no):",
         "",
         "| questions about | rendered | after the autoencoder |",
@@ -199,7 +200,8 @@ def _text(card: dict[str, Any], what: Portrayed) -> str:
         f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES} "
         "images a",
         f"category, {_STEPS} {what.steps} steps, at guidance {what.guidance}, its default, and at",
-        f"{_STRONG_GUIDANCE}), and how often the judge is right where truth is known ({_AUDITED}",
+        f"{_STRONG_GUIDANCE}), and how often the judge is right where truth is known "
+        f"({card['recipe']['audited']}",
         "pictures a category, one claim broken in half of them), on rendered pictures and on the",
         "same through the autoencoder:",
         "",
