@@ -50,9 +50,11 @@ from mitune.backbones.stable_diffusion_3 import StableDiffusion3
 from mitune.backbones.stable_diffusion_xl import StableDiffusionXL
 from mitune.candidates import Generation, Source, generate
 from mitune.guidance import ClassifierFree
-from mitune.objectives import SFT, Single
+from mitune.objectives import SFT, Draws, Whole
+from mitune.objectives.rows import Captions, Single
 from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
+from mitune.training.policy import policy_from_base
 
 ROOT = Path(__file__).parents[1]
 TOKENIZER = ROOT / "data/06_models/miniature-sd/tokenizer"
@@ -283,14 +285,19 @@ def tuning(backbone: Backbone, count: int) -> tuple[float, float]:
     accelerator = Accelerator(cpu=backbone.device.type == "cpu")
     rows = Single(
         torch.randn(count, *backbone.latent_shape, device=backbone.device),
-        backbone.encode_prompts([PROMPT]).expand(count),
+        Captions(
+            backbone.encode_prompts([PROMPT]),
+            torch.zeros(count, dtype=torch.long, device=backbone.device),
+        ),
         torch.ones(count, device=backbone.device),
     )
+    policy = policy_from_base(backbone, torch.nn.ModuleDict())
+    nothing = Whole(torch.empty(count, 0), torch.empty(count, 0))
     t = torch.randint(500, 1000, (count,), device=backbone.device)
-    noise = torch.randn_like(rows.latents)
+    draws = Draws(t, torch.randn_like(rows.latents))
 
     def step() -> None:
-        accelerator.backward(SFT().loss(backbone.denoiser, rows, t, noise).mean())
+        accelerator.backward(SFT().loss(policy, rows, draws, nothing).mean())
         for parameter in backbone.network.parameters():
             parameter.grad = None
 

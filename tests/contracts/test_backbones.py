@@ -24,7 +24,7 @@ from mitune.guidance import ClassifierFree
 from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
 from mitune.training.finetuning import Finetuning, finetune
-from mitune.training.loop import Optimisation
+from mitune.training.optimisation import Optimisation
 from tests.contracts.tiny import FAMILIES, build, noise_of, sampler_of, trajectory
 
 PROMPTS = ["a red circle and a blue square", "two stars"]

@@ -5,7 +5,9 @@ import torch
 
 from mitune.backbones.gaussian import isotropic
 from mitune.diffusion.noise import DiscretePath, NoisePath, RectifiedFlowPath
-from mitune.objectives import SFT, Single
+from mitune.objectives import SFT, Draws, Whole
+from mitune.objectives.rows import Captions, Single
+from mitune.training.policy import AdapterPolicy
 
 PATHS = {"ddpm": DiscretePath.scaled_linear(), "flow": RectifiedFlowPath()}
 T = torch.tensor([100, 500, 900])
@@ -17,11 +19,13 @@ def _losses(path: NoisePath, target: str, weights: torch.Tensor | None = None) -
     y = torch.randn(3, 4, generator=generator, dtype=torch.float64)
     rows = Single(
         backbone.sample(y, generator),
-        backbone.condition(y),
+        Captions(backbone.condition(y), torch.arange(3)),
         torch.ones(3, dtype=torch.float64) if weights is None else weights,
     )
     noise = torch.randn(rows.latents.shape, generator=generator, dtype=torch.float64)
-    return SFT(target=target).loss(backbone, rows, T, noise)
+    nothing = Whole(torch.empty(3, 0), torch.empty(3, 0))
+    policy = AdapterPolicy(backbone, backbone)
+    return SFT(target=target).loss(policy, rows, Draws(T, noise), nothing)
 
 
 @pytest.mark.parametrize("name", PATHS)

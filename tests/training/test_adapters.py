@@ -13,8 +13,10 @@ from mitune.candidates import Generation, Scoring, Source, generate, latents_of
 from mitune.guidance import ClassifierFree
 from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
-from mitune.training.finetuning import Finetuning, _epoch_order, finetune, save
-from mitune.training.loop import Checkpoint, Optimisation
+from mitune.training.checkpoint import Checkpoint
+from mitune.training.finetuning import Finetuning, finetune, save
+from mitune.training.optimisation import Optimisation
+from mitune.training.order import epoch_order
 from mitune.training.timesteps import Uniform
 
 PROMPT = "a red circle and a blue square"
@@ -167,7 +169,7 @@ def test_the_loss_falls_on_a_set_it_can_fit(backbone: Backbone) -> None:
 
 
 def test_every_epoch_visits_every_row_once() -> None:
-    seen = torch.cat([_epoch_order(step, 3, 7, seed=0) for step in range(7)])
+    seen = torch.cat([epoch_order(step, 3, 7, seed=0) for step in range(7)])
     assert sorted(seen.tolist()) == sorted(list(range(7)) * 3)
     assert seen[:7].tolist() != seen[7:14].tolist()
 

@@ -1,3 +1,5 @@
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -6,7 +8,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from mitune.training.loop import Checkpoint, Optimisation, fit
+from mitune.training.checkpoint import Checkpoint
+from mitune.training.loop import fit, train
+from mitune.training.optimisation import Optimisation
+from mitune.training.task import EachAlone
 
 SETTINGS = Optimisation(steps=12, batch_size=6, learning_rate=1e-2, weight_decay=0.0)
 
@@ -194,3 +199,87 @@ def test_a_frozen_model_is_refused() -> None:
     network = _network().requires_grad_(False)
     with pytest.raises(ValueError, match="nothing to train"):
         list(fit({"n": network}, _loss(network), SETTINGS, Accelerator(cpu=True)))
+
+
+class AgainstTheMean(EachAlone):
+    """Examples in pairs; what they are compared with is a mean over all of the step."""
+
+    def __init__(self, network: nn.Linear, memory: int = 6) -> None:
+        self.network = network
+        self.memory = memory
+        self.tried: list[tuple[str, list[int]]] = []
+        self.step = 0
+        self.group = 2
+
+    def _outputs(self, name: str, rows: Tensor) -> Tensor:
+        self.tried.append((name, rows.tolist()))
+        if len(rows) > self.memory:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.network(self._inputs(rows))
+
+    def survey(self, rows: Tensor) -> Tensor:
+        outputs = self._outputs("survey", rows)
+        assert not outputs.requires_grad
+        return outputs
+
+    def loss(self, rows: Tensor, whole: Tensor) -> Tensor:
+        assert whole.shape == (6, 2)
+        assert torch.allclose(whole[rows], self.network(self._inputs(rows)), atol=1e-6)
+        outputs = self._outputs("loss", rows)
+        pairs = (outputs - outputs.view(-1, 2, 2).flip(1).reshape(-1, 2)).square()
+        return (pairs + (outputs - whole.mean(0) - 1).square()).sum(1)
+
+    def _inputs(self, rows: Tensor) -> Tensor:
+        return torch.randn(6, 5, generator=torch.Generator().manual_seed(self.step))[rows]
+
+
+def _against_the_mean(micro: int | None = None, memory: int = 6) -> AgainstTheMean:
+    task = AgainstTheMean(_network(), memory)
+    settings = SETTINGS.model_copy(update={"micro_batch_size": micro})
+    list(train({"n": task.network}, task, settings, Accelerator(cpu=True)))
+    return task
+
+
+@pytest.mark.parametrize(("micro", "memory"), [(4, 6), (3, 6), (None, 2), (None, 4)])
+def test_parts_keep_groups_and_what_is_common_to_the_step(micro: int | None, memory: int) -> None:
+    whole, parts = _against_the_mean(), _against_the_mean(micro, memory)
+    torch.testing.assert_close(parts.network.weight, whole.network.weight)
+    assert all(rows[0] % 2 == 0 and len(rows) % 2 == 0 for _, rows in parts.tried)
+
+
+def test_memory_that_runs_out_in_a_loss_does_not_survey_again() -> None:
+    task = _against_the_mean(memory=2)
+    first = [(name, len(rows)) for name, rows in task.tried[:7]]
+    assert first == [("survey", 6), *[("survey", 2)] * 3, *[("loss", 2)] * 3]
+    survey = [rows for name, rows in task.tried if name == "survey" and len(rows) == 2]
+    assert len(survey) == 3 * SETTINGS.steps
+
+
+def test_a_group_that_does_not_fit_is_an_error() -> None:
+    with pytest.raises(torch.OutOfMemoryError):
+        _against_the_mean(memory=1)
+
+
+def _on_two_processes(rank: int, folder: str, port: int) -> None:
+    os.environ |= {
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    task = AgainstTheMean(_network())
+    list(train({"n": task.network}, task, SETTINGS, Accelerator(cpu=True)))
+    torch.save(task.network.weight.detach(), Path(folder) / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torch.multiprocessing.spawn(_on_two_processes, (str(tmp_path), port), nprocs=2)
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    assert torch.equal(*found)
+    torch.testing.assert_close(found[0], _against_the_mean().network.weight)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveFloat, Posit
 from torch import Tensor, nn
 
 from mitune.seeds import image_seed
-from mitune.training.loop import Optimisation, fit
+from mitune.training.loop import fit
+from mitune.training.optimisation import Optimisation
 
 BatchLoss: TypeAlias = Callable[[Tensor, Tensor, torch.Generator], Tensor]
 

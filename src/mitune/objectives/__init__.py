@@ -2,9 +2,12 @@
 
 from typing import TypeAlias
 
-from mitune.objectives.base import Objective, Single
+from mitune.objectives.base import Objective, Passes, Whole
+from mitune.objectives.draws import Draws
+from mitune.objectives.online import Online
+from mitune.objectives.policy import Policy
 from mitune.objectives.sft import SFT
 
-__all__ = ["SFT", "Objective", "ObjectiveConfig", "Single"]
+__all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
 ObjectiveConfig: TypeAlias = SFT

@@ -1,27 +1,78 @@
-"""What a fine-tuning loss eats and returns."""
+"""What a fine-tuning loss eats, draws and returns."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
+import torch
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.objectives.draws import Draws, TimestepDensity
+from mitune.objectives.policy import Policy
+from mitune.objectives.rows.base import PerExample, Rows
+
+R = TypeVar("R", bound=Rows)
+D = TypeVar("D", bound=PerExample)
+
+
+class Passes(NamedTuple):
+    """Evaluations of the network for one example in one step, on one latent each."""
+
+    without_gradient: float
+    with_gradient: float
 
 
 @dataclass(frozen=True, eq=False)
-class Single:
-    """A batch of clean latents (B, C, h, w) with their prompts, and weights (B,)."""
+class Whole:
+    """What `Objective.survey` gave: for `all` examples of the step (B, K), for one's `own` (E, K).
 
-    latents: Tensor
-    condition: Condition
-    weights: Tensor
+    It carries no gradient.
+    """
+
+    all: Tensor
+    own: Tensor
 
 
-class Objective(Protocol):
-    """A loss with its hyper-parameters; one value per row, reduced by the trainer alone."""
+class Objective(BaseModel, ABC, Generic[R, D]):
+    """A loss with its hyper-parameters; one value per example, reduced by the trainer alone.
 
-    def loss(self, denoiser: Denoiser, rows: Single, t: Tensor, noise: Tensor) -> Tensor:
-        """(B,) losses at timesteps `t` (B,) with `noise` like the latents."""
-        ...
+    A step works on B examples, in parts that fit in memory and never split a group.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: ClassVar[type[Rows]]
+    passes: ClassVar[Passes]
+
+    @property
+    def group(self) -> int:
+        """How many neighbouring examples of a step are kept together (a contrast set)."""
+        return 1
+
+    @abstractmethod
+    def draw(self, rows: R, times: TimestepDensity, generator: torch.Generator) -> D:
+        """Draws for all B examples of a step; they do not depend on how these are split."""
+
+    def survey(self, policy: Policy, rows: R, draws: D) -> Tensor:
+        """What an example's loss needs to know of all others, (E, K); nothing unless overridden.
+
+        Taken without gradient for all examples of the step, over all processes, before the first
+        loss: the mean over a batch, for instance, is one of `Whole.all`.
+        """
+        return torch.empty(len(rows), 0)
+
+    @abstractmethod
+    def loss(self, policy: Policy, rows: R, draws: D, whole: Whole) -> Tensor:
+        """(E,) losses of one or more groups."""
+
+
+class Denoising(Objective[R, Draws], Generic[R]):
+    """An objective on clean latents, each noised once in a step."""
+
+    def draw(self, rows: R, times: TimestepDensity, generator: torch.Generator) -> Draws:
+        """Independent timesteps, then noise."""
+        t = times.draw(len(rows), generator)
+        return Draws(t, torch.randn((len(rows), *rows.latent_shape), generator=generator))

@@ -25,7 +25,8 @@ from mitune.pretraining.data import (
     tokenize,
 )
 from mitune.pretraining.recipe import PretrainRecipe
-from mitune.training.loop import TrainingStep, fit
+from mitune.training.checkpoint import TrainingStep
+from mitune.training.loop import fit
 
 
 def train_clip(

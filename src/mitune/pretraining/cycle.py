@@ -11,7 +11,10 @@ from safetensors.torch import load_model, save_model
 from torch import nn
 
 from mitune.pretraining.recipe import PretrainRecipe
-from mitune.training.loop import Checkpoint, Loss, Optimisation, TrainingStep, fit
+from mitune.training.checkpoint import Checkpoint, TrainingStep
+from mitune.training.loop import fit
+from mitune.training.optimisation import Optimisation
+from mitune.training.task import Loss
 
 
 def checkpoint_of(recipe: PretrainRecipe, stage: str, folder: Path) -> Checkpoint:

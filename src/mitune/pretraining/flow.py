@@ -24,7 +24,8 @@ from mitune.pretraining.cycle import cycle
 from mitune.pretraining.data import careless_caption, step_rng, torch_rng
 from mitune.pretraining.denoiser import load_latents
 from mitune.pretraining.recipe import PretrainRecipe
-from mitune.training.loop import Loss, TrainingStep
+from mitune.training.checkpoint import TrainingStep
+from mitune.training.task import Loss
 from mitune.training.timesteps import LogitNormal
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ from mitune.pretraining.data import (
     torch_rng,
 )
 from mitune.pretraining.recipe import PretrainRecipe
-from mitune.training.loop import Loss, Optimisation, TrainingStep
+from mitune.training.checkpoint import TrainingStep
+from mitune.training.optimisation import Optimisation
+from mitune.training.task import Loss
 
 
 def train_judge(

@@ -31,7 +31,9 @@ from mitune.pretraining.autoencoder import round_trip
 from mitune.pretraining.cycle import cycle
 from mitune.pretraining.data import any_scene, step_rng, torch_rng
 from mitune.pretraining.recipe import PretrainRecipe
-from mitune.training.loop import Loss, Optimisation, TrainingStep
+from mitune.training.checkpoint import TrainingStep
+from mitune.training.optimisation import Optimisation
+from mitune.training.task import Loss
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from mitune.miniature.caption import CaptionNoise
-from mitune.training.loop import Optimisation
+from mitune.training.optimisation import Optimisation
 
 
 class PretrainRecipe(BaseModel):

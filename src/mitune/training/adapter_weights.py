@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 
 from mitune import libraries
 
+FACTS = "adapter.json"
 WEIGHTS = "pytorch_lora_weights.safetensors"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
@@ -13,12 +13,14 @@ from torch import nn
 
 from mitune import libraries
 from mitune.backbones import AdapterRef, Backbone, ModelError
-from mitune.training.adapter_weights import WEIGHTS, digest
+from mitune.training.adapter_weights import FACTS, WEIGHTS, digest
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+T = TypeVar("T")
 NAME = "default"
+REFERENCE = "reference"
 # Of UNets, and besides of the text stream of MMDiT.
 _ATTENTION = (
     *("to_q", "to_k", "to_v", "to_out.0"),
@@ -56,10 +58,16 @@ def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
         init_lora_weights="gaussian",
         target_modules=settings.target_modules(backbone.network),
     )
+    network: Any = backbone.network
+    seeded(lambda: network.add_adapter(config, adapter_name=NAME), seed)
+    _require_gradients(backbone.network)
+
+
+def seeded(make: Callable[[], T], seed: int) -> T:
+    """What `make` makes, its weights drawn from `seed`; the global generator is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone.network.add_adapter(config, adapter_name=NAME)  # type: ignore[operator]
-    _require_gradients(backbone.network)
+        return make()
 
 
 def load(backbone: Backbone, adapter: AdapterRef, trainable: bool = False) -> None:
@@ -72,17 +80,53 @@ def load(backbone: Backbone, adapter: AdapterRef, trainable: bool = False) -> No
     """
     if adapter.path is None:
         return
-    try:
-        backbone.pipeline.load_lora_weights(adapter.path, adapter_name=NAME, weight_name=WEIGHTS)
-    except Exception as error:
-        raise ModelError(
-            f"{Path(adapter.path) / WEIGHTS}: the adapter cannot be read "
-            f"({type(error).__name__}); rerun the finetune stage that wrote it"
-        ) from error
+    _load(backbone, adapter, NAME)
     if trainable:
         _require_gradients(backbone.network)
     else:
         backbone.network.requires_grad_(False)
+
+
+def load_frozen(backbone: Backbone, adapter: AdapterRef) -> None:
+    """Put a saved adapter beside the one under training, switched off: `REFERENCE`.
+
+    Raises
+    ------
+    ModelError
+        As `load`.
+    """
+    _load(backbone, adapter, REFERENCE)
+    backbone.network.set_adapter(NAME)  # type: ignore[operator]
+    _require_gradients(backbone.network)
+
+
+def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
+    try:
+        backbone.pipeline.load_lora_weights(adapter.path, adapter_name=name, weight_name=WEIGHTS)
+    except Exception as error:
+        raise ModelError(
+            f"{Path(str(adapter.path)) / WEIGHTS}: the adapter cannot be read "
+            f"({type(error).__name__}); rerun the finetune stage that wrote it"
+        ) from error
+
+
+def settings_of(adapter: AdapterRef) -> AdapterSettings:
+    """The shape that an adapter was saved with.
+
+    Raises
+    ------
+    ModelError
+        If its `adapter.json` does not say.
+    """
+    file = Path(str(adapter.path)) / FACTS
+    try:
+        facts = json.loads(file.read_text())
+        return AdapterSettings.model_validate(facts["finetuning"]["adapter"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"{file}: does not say how the adapter was made ({type(error).__name__}); rerun the "
+            "finetune stage that wrote it, or give finetune.start: fresh"
+        ) from None
 
 
 def fuse(backbone: Backbone) -> None:
@@ -108,11 +152,11 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     layers = {f"{backbone.network_name}_lora_layers": state}
     pipeline.save_lora_weights(folder, **layers, **metadata)
     facts = {**facts, "digest": digest(folder)}
-    (folder / "adapter.json").write_text(json.dumps(facts, indent=2, default=str))
+    (folder / FACTS).write_text(json.dumps(facts, indent=2, default=str))
 
 
 def _require_gradients(network: nn.Module) -> None:
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_("lora_" in name)
+        parameter.requires_grad_("lora_" in name and f".{NAME}." in name)
         if parameter.requires_grad:
             parameter.data = parameter.data.float()  # whatever the frozen weights are

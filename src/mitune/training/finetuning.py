@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
-from torch import Tensor
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from torch import Tensor, nn
+from typing_extensions import Self
 
 from mitune.backbones import AdapterRef, Backbone
 from mitune.candidates import latents_of
-from mitune.diffusion.denoiser import Condition
 from mitune.errors import UserError
-from mitune.objectives import SFT, ObjectiveConfig, Single
-from mitune.seeds import image_seed
+from mitune.objectives import SFT, Objective, ObjectiveConfig, Online
+from mitune.objectives.rows import Captions
 from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
-from mitune.training.loop import Checkpoint, Loss, Optimisation, TrainingStep, fit
+from mitune.training.checkpoint import Checkpoint, TrainingStep
+from mitune.training.examples import GivenExamples
+from mitune.training.loop import train
+from mitune.training.optimisation import Optimisation
+from mitune.training.policy import AdapterPolicy, policy_from_base, policy_from_previous
+from mitune.training.rollouts import RolledExamples, RolloutSource
+from mitune.training.task import Task
 from mitune.training.timesteps import Timesteps, Uniform
+
+Reward: TypeAlias = Callable[[NDArray[np.uint8], Sequence[str]], NDArray[np.float64]]
 
 
 class Finetuning(BaseModel):
@@ -44,6 +53,18 @@ class Finetuning(BaseModel):
     dtype: Literal["float32", "bfloat16"] = "float32"
     seed: NonNegativeInt = 0
 
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        group, optimisation = self.objective.group, self.optimisation
+        for name in ("batch_size", "micro_batch_size"):
+            size = getattr(optimisation, name)
+            if size is not None and size % group:
+                raise ValueError(
+                    f"optimisation.{name} {size} is no multiple of {group}, the examples that "
+                    "objective never splits; change one of them"
+                )
+        return self
+
 
 def finetune(
     backbone: Backbone,
@@ -52,96 +73,123 @@ def finetune(
     previous: AdapterRef,
     accelerator: Accelerator,
     checkpoint: Checkpoint | None = None,
+    reward: Reward | None = None,
 ) -> Iterator[TrainingStep]:
-    """Train an adapter on `selection` (columns latent, prompt; attrs latent_shape).
+    """Train an adapter on `selection`, a table that the objective's rows are read from.
 
-    An optional column `weight` weights the rows. While it trains nothing but the network is on the
-    accelerator. When the iterator is exhausted the trained
-    adapter is on `backbone`: save it with `adapters.save`.
+    Its column `latent` and attrs `latent_shape` are those of candidates. `reward` is for an online
+    objective, of whose table only the prompts count; with any other, nothing but the network is on
+    the accelerator while it trains. When the iterator is exhausted the trained adapter is on
+    `backbone`: save it with `save`.
 
     Raises
     ------
-    ValueError
-        If the selection is empty or holds latents that are not finite.
+    UserError
+        If the selection is empty or no examples of the objective can be read from it; if an online
+        objective has no reward; as `check_start`.
     """
-    latents, weights = _checked(selection)
-    prompts = sorted(set(selection["prompt"]))
-    # The last row is the empty prompt, for caption dropout.
-    encoded = backbone.encode_prompts([*prompts, ""])
-    backbone.keep_network()
-    rows_of = torch.tensor([prompts.index(p) for p in selection["prompt"]])
-    if settings.start == "previous" and previous.path is not None:
-        adapters.load(backbone, previous, trainable=True)
+    check_start(settings, previous)
+    if isinstance(settings.objective, Online):
+        policy, task = _rolled(backbone, selection, settings, settings.objective, previous, reward)
     else:
-        adapters.attach(backbone, settings.adapter, settings.seed)
+        policy, task = _given(backbone, selection, settings, previous)
     backbone.network.train()
-    loss = _loss(backbone, settings, latents, weights, encoded, rows_of)
-    modules = {"network": backbone.network}
-    yield from fit(modules, loss, settings.optimisation, accelerator, checkpoint)
+    trained = {"network": backbone.network, **policy.modules}
+    yield from train(trained, task, settings.optimisation, accelerator, checkpoint)
     backbone.network.eval()
 
 
-def _checked(selection: pd.DataFrame) -> tuple[Tensor, Tensor]:
-    if selection.empty:
-        raise UserError("the fine-tuning set is empty; check compose and the candidates' scores")
-    latents = latents_of(selection)
-    finite = latents.flatten(1).isfinite().all(1)
-    if not finite.all():
-        row = selection.iloc[int((~finite).nonzero()[0])]
-        raise UserError(
-            f"the latent of prompt {row['prompt']!r}, image {row['image_index']}, is not finite; "
-            "delete its shard and rerun generate"
-        )
-    weights = selection["weight"] if "weight" in selection else np.ones(len(selection))
-    return latents, torch.tensor(np.asarray(weights), dtype=torch.float32)
-
-
-def _loss(
-    backbone: Backbone,
-    settings: Finetuning,
-    latents: Tensor,
-    weights: Tensor,
-    encoded: Condition,
-    rows_of: Tensor,
-) -> Loss:
-    size = settings.optimisation.batch_size
-    device = backbone.device
-    empty = len(encoded) - 1
-
-    def loss(step: int, rows: Tensor) -> Tensor:
-        generator = torch.Generator().manual_seed(image_seed("finetune", settings.seed, step))
-        picks = _epoch_order(step, size, len(latents), settings.seed)
-        times = settings.timesteps.draw(size, generator)
-        noise = torch.randn((size, *latents.shape[1:]), generator=generator)
-        dropped = torch.rand(size, generator=generator) < settings.caption_dropout
-        texts = torch.where(dropped, empty, rows_of[picks])
-        chosen = picks[rows]
-        batch = Single(
-            latents[chosen].to(device),
-            encoded[texts[rows].to(device)],
-            weights[chosen].to(device),
-        )
-        return settings.objective.loss(
-            backbone.denoiser, batch, times[rows].to(device), noise[rows].to(device)
-        )
-
-    return loss
-
-
-def _epoch_order(step: int, size: int, total: int, seed: int) -> Tensor:
-    """Row indices of a step: every epoch is a fresh permutation, whatever the batch size."""
-    first, last = step * size, (step + 1) * size
-    epochs = range(first // total, (last - 1) // total + 1)
-    order = torch.cat(
-        [
-            torch.randperm(
-                total, generator=torch.Generator().manual_seed(image_seed("epoch", seed, epoch))
-            )
-            for epoch in epochs
-        ]
+def _given(
+    backbone: Backbone, selection: pd.DataFrame, settings: Finetuning, previous: AdapterRef
+) -> tuple[AdapterPolicy, Task]:
+    objective: Objective[Any, Any] = settings.objective
+    examples = objective.rows.read(selection, latents_of(selection), backbone.encode_prompts)
+    backbone.keep_network()
+    policy = _policy(backbone, settings, previous, nn.ModuleDict())
+    return policy, GivenExamples(
+        objective,
+        policy,
+        examples,
+        settings.timesteps,
+        settings.optimisation.batch_size,
+        settings.caption_dropout,
+        settings.seed,
+        backbone.device,
     )
-    offset = first - epochs[0] * total
-    return order[offset : offset + size]
+
+
+def _rolled(
+    backbone: Backbone,
+    selection: pd.DataFrame,
+    settings: Finetuning,
+    objective: Online,
+    previous: AdapterRef,
+    reward: Reward | None,
+) -> tuple[AdapterPolicy, Task]:
+    source = _rollout_source(backbone, selection, reward)
+    networks = adapters.seeded(lambda: objective.modules(backbone.latent_shape), settings.seed)
+    policy = _policy(backbone, settings, previous, nn.ModuleDict(networks).to(backbone.device))
+    optimisation = settings.optimisation
+    return policy, RolledExamples(
+        objective,
+        policy,
+        source,
+        settings.timesteps,
+        optimisation.batch_size,
+        optimisation.micro_batch_size or optimisation.batch_size,
+        settings.seed,
+        backbone.device,
+    )
+
+
+def _rollout_source(
+    backbone: Backbone, selection: pd.DataFrame, reward: Reward | None
+) -> RolloutSource:
+    if reward is None:
+        raise UserError("finetune.objective: it trains on a reward; name a metric to take it from")
+    prompts = sorted(set(selection["prompt"]))
+
+    def of_latents(latents: Tensor, texts: Sequence[str]) -> Tensor:
+        return torch.from_numpy(np.asarray(reward(backbone.decode(latents), texts), np.float32))
+
+    captions = Captions(backbone.encode_prompts([*prompts, ""]), torch.arange(len(prompts)))
+    return RolloutSource(prompts, captions, backbone.latent_shape, of_latents)
+
+
+def check_start(settings: Finetuning, previous: AdapterRef) -> None:
+    """An adapter that is to be trained further must be of the shape that is asked for.
+
+    Raises
+    ------
+    UserError
+        Naming the fields that differ.
+    ModelError
+        If the previous adapter does not say how it was made.
+    """
+    if settings.start == "fresh" or previous.path is None:
+        return
+    there, wanted = adapters.settings_of(previous).model_dump(), settings.adapter.model_dump()
+    differing = [name for name in wanted if wanted[name] != there[name]]
+    if differing:
+        wanted_text = ", ".join(f"{name} {wanted[name]}" for name in differing)
+        there_text = ", ".join(f"{name} {there[name]}" for name in differing)
+        raise UserError(
+            f"finetune.adapter: {wanted_text}, but finetune.start: previous goes on with an "
+            f"adapter of {there_text}; give the same, or finetune.start: fresh"
+        )
+
+
+def _policy(
+    backbone: Backbone, settings: Finetuning, previous: AdapterRef, modules: nn.ModuleDict
+) -> AdapterPolicy:
+    if settings.start == "previous" and previous.path is not None:
+        adapters.load(backbone, previous, trainable=True)
+        if settings.objective.passes.without_gradient:
+            return policy_from_previous(backbone, previous, modules)
+        # Nobody asks for the reference: its memory is saved.
+    else:
+        adapters.attach(backbone, settings.adapter, settings.seed)
+    return policy_from_base(backbone, modules)
 
 
 def save(backbone: Backbone, folder: Path, settings: Finetuning, facts: dict[str, object]) -> None:

@@ -13,8 +13,8 @@ from tqdm import tqdm
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.datasets.shards import Shards
 from mitune.pipelines.shared.resources import Resources
+from mitune.training.checkpoint import Checkpoint
 from mitune.training.finetuning import Finetuning, finetune, save
-from mitune.training.loop import Checkpoint
 
 
 def train(

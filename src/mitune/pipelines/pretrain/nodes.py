@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from mitune.pretraining import autoencoder, card, clip, denoiser, flow, judge, question_answering
 from mitune.pretraining.recipe import PretrainRecipe
-from mitune.training.loop import TrainingStep
+from mitune.training.checkpoint import TrainingStep
 
 Stage = Callable[[PretrainRecipe, Path, Accelerator], Iterator[TrainingStep]]
 
