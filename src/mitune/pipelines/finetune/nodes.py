@@ -1,8 +1,8 @@
-"""Train an adapter on the chosen candidates."""
+"""Train an adapter on the chosen candidates, unless it has been trained already."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,10 +11,14 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
+from mitune.datasets.adapter import FinishedAdapters
 from mitune.datasets.shards import Shards
+from mitune.pipelines.finetune.key import adapter_key
 from mitune.pipelines.shared.resources import Resources
 from mitune.training.checkpoint import Checkpoint
-from mitune.training.finetuning import Finetuning, finetune, save
+from mitune.training.finetuning import Finetuning, check_start, finetune, save
+
+_LOG = "training_log.json"
 
 
 def train(
@@ -22,14 +26,32 @@ def train(
     candidates: Shards,
     model: ModelRef,
     adapter_in: AdapterRef,
+    finished: FinishedAdapters,
     scratch: Path,
     settings: Finetuning,
     resources: Resources,
 ) -> tuple[AdapterRef, pd.DataFrame]:
-    """The adapter of this round, and its training log."""
+    """The adapter of this round, and its training log; found again if it was made before."""
+    check_start(settings, adapter_in)
     selection = with_latents(finetuning_set, candidates)
-    round_ = adapter_in.round + 1
-    key = _key(selection, model, adapter_in, settings)
+    key = adapter_key(selection, model, adapter_in, settings)
+    folder = scratch / key
+    if not finished.copy(key, folder):
+        log = _train(selection, model, adapter_in, scratch, key, settings, resources)
+        (folder / _LOG).write_text(json.dumps(log.to_dict("list")))  # exact, unlike to_json
+    log = pd.DataFrame(json.loads((folder / _LOG).read_text()))
+    return AdapterRef(str(folder), round=adapter_in.round + 1), log
+
+
+def _train(
+    selection: pd.DataFrame,
+    model: ModelRef,
+    adapter_in: AdapterRef,
+    scratch: Path,
+    key: str,
+    settings: Finetuning,
+    resources: Resources,
+) -> pd.DataFrame:
     checkpoint = Checkpoint(scratch / f"{key}.pt", key, resources.checkpoint_seconds)
     backbone = open_backbone(model, resources.torch_device, settings.dtype, resources.offload)
     if resources.gradient_checkpointing:
@@ -43,11 +65,15 @@ def train(
         [asdict(step) for step in tqdm(steps, total=total, desc="finetune", unit="step")],
         columns=["index", "loss", "grad_norm", "learning_rate"],
     )
-    folder = scratch / key
-    facts = {"round": round_, "model": asdict(model), "set": key, "previous": asdict(adapter_in)}
-    save(backbone, folder, settings, facts)
+    facts = {
+        "round": adapter_in.round + 1,
+        "model": asdict(model),
+        "key": key,
+        "previous": asdict(adapter_in),
+    }
+    save(backbone, scratch / key, settings, facts)
     checkpoint.path.unlink(missing_ok=True)
-    return AdapterRef(str(folder), round=round_), log
+    return log
 
 
 def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFrame:
@@ -62,14 +88,3 @@ def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFra
     selection = pd.concat(parts, ignore_index=True)
     selection.attrs = {"latent_shape": shape}
     return selection
-
-
-def _key(
-    selection: pd.DataFrame, model: ModelRef, adapter: AdapterRef, settings: Finetuning
-) -> str:
-    whole = hashlib.sha256()
-    for latent, prompt in zip(selection["latent"], selection["prompt"], strict=True):
-        whole.update(latent)
-        whole.update(prompt.encode())
-    whole.update(f"{model.digest}{adapter.digest}{settings.model_dump_json()}".encode())
-    return whole.hexdigest()[:16]

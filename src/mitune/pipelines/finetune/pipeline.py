@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
                     "candidates",
                     "base_model",
                     "adapter_in",
+                    "finished_adapters",
                     "scratch",
                     "params:finetune",
                     "params:resources",

@@ -90,9 +90,13 @@ def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> 
 
 
 def _finetuning(name: str, settings: Finetuning, speed: Speed) -> Cost:
-    rows = settings.optimisation.steps * settings.optimisation.batch_size
+    examples = settings.optimisation.steps * settings.optimisation.batch_size
+    passes = settings.objective.passes
+    evaluations = round(examples * passes.without_gradient)
+    trained = round(examples * passes.with_gradient)
     size = speed.adapter_numel * _ADAPTER_BYTES
-    return Cost(name, 0, 0, rows, size, rows * speed.training)
+    seconds = evaluations * speed.evaluation + trained * speed.training
+    return Cost(name, 0, evaluations, trained, size, seconds)
 
 
 def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:
