@@ -1,8 +1,11 @@
 """Fine-tuning losses, one file each; the union is the registry, one line per method."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
 
 from mitune.objectives.base import Objective, Passes, Whole
+from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.draws import Draws
 from mitune.objectives.online import Online
 from mitune.objectives.policy import Policy
@@ -10,4 +13,4 @@ from mitune.objectives.sft import SFT
 
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
-ObjectiveConfig: TypeAlias = SFT
+ObjectiveConfig: TypeAlias = Annotated[SFT | DiffusionDPO, Field(discriminator="kind")]
