@@ -7,6 +7,7 @@ from PIL import Image
 
 from mitune.image_folder import (
     ImageFolderError,
+    alike,
     check_prompts,
     read_folder,
     read_pictures,
@@ -59,7 +60,8 @@ def test_pictures_come_in_batches_of_one_size_as_rgb(tmp_path: Path) -> None:
     sizes = [(6, 4), (4, 6), (6, 4), (6, 4)]
     for number, (size, mode) in enumerate(zip(sizes, ["RGB", "L", "RGBA", "RGB"], strict=True)):
         paint(tmp_path / f"a dog_{number:06}.png", 10 + number, size, mode)
-    found = list(read_pictures(tmp_path, read_folder(tmp_path), 2))
+    batches = list(alike(read_folder(tmp_path), 2))
+    found = [(rows, read_pictures(tmp_path, rows)) for rows in batches]
     assert [pictures.shape for _, pictures in found] == [(2, 4, 6, 3), (1, 4, 6, 3), (1, 6, 4, 3)]
     assert [list(rows.index) for rows, _ in found] == [[0, 2], [3], [1]]
     assert found[0][1].dtype == np.uint8
@@ -89,7 +91,7 @@ def test_what_is_written_is_read_back_to_the_bit(tmp_path: Path) -> None:
     for name in ("prompt_id", "category", "prompt", "image_index"):
         assert list(table[name]) == list(whole[name])
     assert list(pd.read_csv(folder / "manifest.csv")["seed"]) == [7, 8, 7, 8]
-    (found,) = [pictures for _, pictures in read_pictures(folder, table, 9)]
+    found = read_pictures(folder, table)
     expected = np.concatenate([p for _, p in parts(np.random.default_rng(0))])
     np.testing.assert_array_equal(found, expected)
     (folder / "manifest.csv").unlink()  # the names alone say the same, but for categories
@@ -156,4 +158,4 @@ def test_a_picture_that_is_cut_short_is_found_when_it_is_read(tmp_path: Path) ->
     file.write_bytes(file.read_bytes()[:3000])
     table = read_folder(tmp_path)  # its header is whole
     with pytest.raises(ImageFolderError, match=r"a dog_000000\.png: cannot be read"):
-        list(read_pictures(tmp_path, table, 8))
+        read_pictures(tmp_path, table)

@@ -58,18 +58,19 @@ def read_folder(folder: Path) -> pd.DataFrame:
     return table[list(_COLUMNS)]
 
 
-def read_pictures(
-    folder: Path, table: pd.DataFrame, batch_size: int
-) -> Iterator[tuple[pd.DataFrame, NDArray[np.uint8]]]:
-    """Rows of `table` and their pictures (N, H, W, 3) uint8 RGB, N at most `batch_size`.
+def alike(table: pd.DataFrame, batch_size: int) -> Iterator[pd.DataFrame]:
+    """Rows of pictures of one size, at most `batch_size`; those of the first size come first."""
+    for _, rows in table.groupby(["height", "width"], sort=False):
+        for part in batches(len(rows), batch_size):
+            yield rows.iloc[part]
 
-    Pictures of a batch have one size; batches of the first size come first. Transparency is
-    dropped, as PIL does. Raises ImageFolderError for a picture that is cut short.
+
+def read_pictures(folder: Path, rows: pd.DataFrame) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3) uint8 RGB of `rows`, which are `alike`.
+
+    Transparency is dropped, as PIL does. Raises ImageFolderError for a picture that is cut short.
     """
-    for _, alike in table.groupby(["height", "width"], sort=False):
-        for part in batches(len(alike), batch_size):
-            rows = alike.iloc[part]
-            yield rows, np.stack([_picture(folder / file) for file in rows["file"]])
+    return np.stack([_picture(folder / file) for file in rows["file"]])
 
 
 def check_prompts(prompts: Iterable[str]) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -7,9 +8,17 @@ import torch
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.backbones.base import Backbone
-from mitune.candidates import Generation, Scoring, Source, generate, latents_of
+from mitune.candidates import Generation, Scoring, Source, batches, generate, latents_of
+from mitune.candidates.batch import prompts_at_once
+from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.sampling import build_scheduler, initial_noise, sample
-from mitune.estimators import ForwardScore, InformationDecomposition, information
+from mitune.errors import UserError
+from mitune.estimators import (
+    ForwardScore,
+    InformationDecomposition,
+    information,
+    information_of_groups,
+)
 from mitune.guidance import ClassifierFree
 from mitune.seeds import image_seed
 
@@ -80,12 +89,12 @@ def test_finished_prompts_are_skipped_and_changed_ones_are_not(
 def test_a_larger_m_makes_only_the_new_images(
     shared_backbone: Backbone, source: Source, prompts: pd.DataFrame
 ) -> None:
-    """One prompt has 1 of 3 already, one has 2, one none; the result is that of a fresh run."""
+    """Prompts of a job grow together, from what the least of them has: 1 of 3."""
     whole = Kept(generate(shared_backbone, source, prompts, SETTINGS, 9))
     kept = Kept()
-    for name, rows in (("p0", 1), ("p2", 2)):
+    for name, rows in (("p0", 1), ("p1", 1), ("p2", 2)):
         kept[name] = whole[name].head(rows)
-    before = {name: table["latent"].tolist() for name, table in kept.items()}
+    before = {name: table["latent"].tolist()[:1] for name, table in kept.items()}
     grown = dict(generate(shared_backbone, source, prompts, SETTINGS, 4, kept))
     for name, table in whole.items():
         assert grown[name]["seed"].tolist() == table["seed"].tolist()
@@ -129,6 +138,86 @@ def test_scores_are_those_of_the_estimators_on_the_stored_latents(
     increments = np.stack(list(table["information_increments"]))
     np.testing.assert_allclose(increments.sum(1), table["information"], rtol=1e-4, atol=1e-4)
     assert increments.shape[1] == len(table.attrs["log_snr"]["information"])
+
+
+def test_prompts_that_share_a_batch_have_the_scores_of_each_alone(
+    shared_backbone: Backbone,
+) -> None:
+    """Draws of three prompts in one batch, a prompt's images apart in it: noise as for each."""
+    texts = ["a red circle", "two stars", "a green triangle"]
+    owners = torch.tensor([0, 0, 1, 2, 2, 1])
+    z0 = torch.randn(6, *shared_backbone.latent_shape, generator=torch.Generator().manual_seed(0))
+    condition = shared_backbone.encode_prompts(texts)
+    null = shared_backbone.encode_prompts([""])
+    estimators = [ForwardScore(**DRAWS), InformationDecomposition(**DRAWS)]
+
+    def generator(group: int) -> torch.Generator:
+        return torch.Generator().manual_seed(10 + group)
+
+    together = information_of_groups(
+        shared_backbone.denoiser,
+        z0,
+        condition[owners],
+        null,
+        estimators,
+        [generator(group) for group in range(3)],
+        owners,
+    )
+    for group, found in enumerate(together):
+        mine = owners == group
+        alone = information(
+            shared_backbone.denoiser,
+            z0[mine],
+            condition[[group]].expand(2),
+            null,
+            estimators,
+            generator(group),
+        )
+        for one, several in zip(alone, found, strict=True):
+            assert torch.equal(one.log_snr, several.log_snr)
+            torch.testing.assert_close(several.increments, one.increments, rtol=1e-4, atol=1e-3)
+    levels = [tuple(found[0].log_snr.tolist()) for found in together]
+    assert len(set(levels)) == 3  # every prompt meets noise levels of its own
+
+
+def test_a_job_is_decided_by_the_list_of_prompts_and_fills_its_batches() -> None:
+    assert prompts_at_once(7, 64) == 9 and prompts_at_once(3, 64) == 20
+    assert prompts_at_once(64, 64) == 1 and prompts_at_once(128, 64) == 1
+    assert prompts_at_once(33, 64) == 7  # 231 images in 4 batches
+    names = [f"p{i}" for i in range(20)]
+    table = pd.DataFrame({"prompt_id": names, "category": "color", "prompt": names})
+    settings = Generation(images_per_prompt=7)
+    jobs = batches(table, settings, 64)
+    assert [len(job.prompts) for job in jobs] == [6, 7, 7] and {job.first for job in jobs} == {0}
+    assert [p.prompt_id for job in jobs for p in job.prompts] == names
+    there = dict.fromkeys(names, 7) | {"p6": 2, "p19": 0}
+    resumed = batches(table, settings, 64, there)
+    assert [job.prompts for job in resumed] == [job.prompts for job in jobs]
+    assert [job.first for job in resumed] == [7, 2, 0]
+    assert batches(table[:0], settings, 64) == []
+
+
+def test_a_prompt_that_fails_spoils_no_other_of_its_job(
+    backbone: Backbone, source: Source, prompts: pd.DataFrame
+) -> None:
+    """The text encoder does not know what to make of one of them."""
+    encode = backbone.encode_prompts
+
+    def spoilt(texts: Sequence[str]) -> Condition:
+        found = encode(texts)
+        rows = [i for i, text in enumerate(texts) if text == "two stars and one cross"]
+        for tensor in found.tensors.values():
+            tensor[rows] = float("nan")
+        return found
+
+    backbone.encode_prompts = spoilt  # type: ignore[method-assign]
+    made = {}
+    with pytest.raises(
+        UserError, match=r"^prompt 'two stars and one cross': .*non-finite"
+    ) as caught:
+        for name, table in generate(backbone, source, prompts, SETTINGS, 9):
+            made[name] = table
+    assert set(made) == {"p0", "p2"} and "\n" not in str(caught.value)
 
 
 def test_the_empty_prompt_has_no_information(shared_backbone: Backbone, source: Source) -> None:

@@ -9,6 +9,7 @@ from mitune.mi_benchmark import MINDE, RFMI
 from mitune.mi_benchmark.training import Training
 from mitune.pipelines.mi_benchmark.nodes import estimate
 from mitune.pipelines.mi_benchmark.parameters import MIBenchmark
+from mitune.pipelines.shared.resources import Resources
 from tests.pipelines.conftest import run
 
 FOLDER = "data/smoke/04_feature/main/mi_benchmark"
@@ -58,9 +59,14 @@ def test_estimates_of_a_diverged_training_keep_their_names(tmp_path: Path) -> No
         tasks=("1v1-normal-0.75",),
         train=64,
         test=32,
-        workers=1,
     )
-    found = pd.concat([t for shard in estimate(settings, Shards(tmp_path)) for t in shard.values()])
+    found = pd.concat(
+        [
+            t
+            for shard in estimate(settings, Shards(tmp_path), Resources(executor="serial"))
+            for t in shard.values()
+        ]
+    )
     assert list(found["estimator"]) == ["minde_c", "minde_j", "rfmi", "rfmi_inner"]
     assert found["estimate"].isna().all()
 

@@ -207,7 +207,7 @@ def test_a_changed_parameter_runs_what_is_stale_and_another_round_adds_to_it(cop
     )
     assert evaluate.returncode == 0, evaluate.stderr[-2000:]
     shard = next((copy / "data/smoke/07_model_output/main/round_1/test_images").glob("*.parquet"))
-    assert pd.read_parquet(shard).attrs["adapter"] == digest(before / "adapter")
+    assert pd.read_parquet(shard).attrs["made_by"]["adapter"] == digest(before / "adapter")
     assert set(due(copy, change)) >= {"round_1.evaluate.evaluate"}
 
 

@@ -44,7 +44,7 @@ def test_rounds_use_new_seeds_and_the_adapter_of_the_round_before(project: Path,
     assert not set(one["seed"]) & set(two["seed"])
     shard = pd.read_parquet(next((folder / "round_2/candidates").glob("*.parquet")))
     adapter = next((project / "data/smoke/06_models/main/round_1").glob("adapter/*/adapter/*.json"))
-    assert shard.attrs["adapter"] == json.loads(adapter.read_text())["digest"]
+    assert shard.attrs["made_by"]["adapter"] == json.loads(adapter.read_text())["digest"]
 
 
 def test_a_stage_runs_alone_and_generates_nothing_twice(project: Path, finished) -> None:

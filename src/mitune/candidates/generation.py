@@ -1,31 +1,39 @@
 """M images per prompt with their scores, found in the sampling loop itself.
 
-Images of several prompts share a batch, so the accelerator is full whatever M is. An image depends
-on its own seed alone: not on the batch size, the order, or on where a run was interrupted.
+Images of several prompts share a batch, in sampling and in scoring, so the accelerator is full
+whatever M is. An image depends on its own seed alone, its draws on its prompt's: the composition
+of a batch changes their last digits at most.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Any
+from math import ceil
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 
 from mitune.backbones import Backbone
+from mitune.candidates.batch import Batch, Prompt, batches, counts
 from mitune.candidates.settings import Generation
-from mitune.candidates.source import Finished, Source, seed_of, shard_keys, todo_counts
-from mitune.candidates.table import Sampled, appended, as_table, merged, rows_of
+from mitune.candidates.source import Finished, Source, seed_of, shard_keys
+from mitune.candidates.table import Sampled, Terms, appended, as_table, merged, rows_of
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.sampling import Step, build_scheduler, initial_noise, sample
-from mitune.estimators import Information, information
+from mitune.errors import UserError
+from mitune.estimators import information_of_groups
 from mitune.image_source import Transfer
+from mitune.memory import halved
 from mitune.seeds import image_seed
 
 
-@torch.no_grad()
+class _Image(NamedTuple):
+    prompt: Prompt
+    number: int
+
+
 def generate(
     backbone: Backbone,
     source: Source,
@@ -37,65 +45,120 @@ def generate(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield (prompt_id, candidates) for every prompt that `finished` has not M candidates of.
 
-    Columns: prompt_id, image_index, seed, latent (float16 bytes), one score column per estimator
-    in nats, and its increments. `attrs`: key, latent_shape, log_snr of the increments.
-    `backbone` must already carry the adapter of `source`. What is finished of a prompt is kept
-    and only the rest is made. `transferred` turns latents into those that are kept.
+    One batch after the other in this process; see `make_batch`. What is finished of a prompt is
+    kept, and only the rest is made.
     """
     keys = shard_keys(source, settings, prompts)
-    counts = todo_counts(finished, keys, settings)
-    todo = prompts[[counts[i] > 0 for i in prompts["prompt_id"]]]
-    if todo.empty:
+    there = counts(finished, keys) if finished is not None else dict.fromkeys(keys, 0)
+    for batch in batches(prompts, settings, batch_size, there):
+        if batch.first == settings.images_per_prompt:
+            continue
+        for prompt_id, table in make_batch(
+            backbone, source, batch, settings, batch_size, transferred
+        ):
+            if there[prompt_id] < settings.images_per_prompt:
+                yield prompt_id, grown(finished, prompt_id, table, batch.first)
+
+
+def grown(finished: Finished | None, prompt_id: str, new: pd.DataFrame, first: int) -> pd.DataFrame:
+    """`new` candidates of a prompt after the `first` ones, which are there."""
+    if finished is None or not first:
+        return new
+    return appended(finished[prompt_id].head(first), new)
+
+
+@torch.no_grad()
+def make_batch(
+    backbone: Backbone,
+    source: Source,
+    batch: Batch,
+    settings: Generation,
+    batch_size: int,
+    transferred: Transfer | None = None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield (prompt_id, candidates) for every prompt of a job.
+
+    Columns: prompt_id, category, prompt, image_index, seed, latent (float16 bytes), one score
+    column per estimator in nats, and its increments. `attrs`: key, latent_shape, log_snr of the
+    increments, made_by. `backbone` must already carry the adapter of `source`. Never more than
+    `batch_size` images at once, and half as many whenever memory runs out. `transferred` turns
+    latents into those that are kept.
+
+    Raises
+    ------
+    UserError
+        Naming the prompts whose images or scores are not finite, when all others are yielded.
+    """
+    try:
+        tables = dict(_made(backbone, source, batch, settings, batch_size, transferred))
+    except UserError as error:
+        if len(batch.prompts) == 1:
+            raise UserError(f"{batch}: {error} (finished prompts are kept)") from None
+        # One of them is at fault: each by itself, so that it fails alone.
+        reasons = []
+        for alone in batch.split():
+            try:
+                yield from make_batch(backbone, source, alone, settings, batch_size, transferred)
+            except UserError as reason:
+                reasons.append(str(reason))
+        if reasons:
+            raise UserError("; ".join(reasons)) from None
         return
+    yield from tables.items()
+
+
+def _made(
+    backbone: Backbone,
+    source: Source,
+    batch: Batch,
+    settings: Generation,
+    batch_size: int,
+    transferred: Transfer | None,
+) -> Iterator[tuple[str, pd.DataFrame]]:
     last = settings.images_per_prompt
-    missing = [counts[i] for i in todo["prompt_id"]]
-    items = [(row, index) for row, n in enumerate(missing) for index in range(last - n, last)]
-    ends = list(accumulate(missing))
-    texts = backbone.encode_prompts([""])
-    pending: list[Sampled] = []
-    done = 0
-    for start in range(0, len(items), batch_size):
-        batch = items[start : start + batch_size]
-        pending.append(_sample_batch(backbone, source, settings, todo, batch, texts))
-        ready = bisect_right(ends, start + len(batch))
-        whole = merged(pending)
-        offset = 0
-        for row in range(done, ready):
-            part = rows_of(whole, slice(offset, offset + missing[row]))
-            offset += missing[row]
-            prompt = todo.iloc[row]
-            scored = _score_draws(backbone, settings, prompt, part, texts, batch_size)
-            if transferred:
-                scored = Sampled(transferred(scored.latents), scored.scores)
-            table = as_table(source, settings, prompt, scored, keys, last - missing[row])
-            if finished is not None and missing[row] < last:
-                table = appended(finished[prompt["prompt_id"]], table)
-            yield prompt["prompt_id"], table
-        if ready > done:
-            pending = [rows_of(whole, slice(offset, None))]
-            done = ready
+    images = [_Image(p, number) for p in batch.prompts for number in range(batch.first, last)]
+    sampled = _sampled(backbone, source, settings, images, batch_size)
+    if transferred:
+        sampled = [Sampled(transferred(part.latents), part.scores) for part in sampled]
+    whole = merged(sampled)
+    each = last - batch.first
+    for place, prompt in enumerate(batch.prompts):
+        part = rows_of(whole, slice(place * each, (place + 1) * each))
+        yield prompt.prompt_id, as_table(source, settings, prompt, part, batch.first)
 
 
-def _sample_batch(
+def _sampled(
     backbone: Backbone,
     source: Source,
     settings: Generation,
-    prompts: pd.DataFrame,
-    batch: Sequence[tuple[int, int]],
-    null: Condition,
+    images: Sequence[_Image],
+    batch_size: int,
+) -> list[Sampled]:
+    while True:
+        parts = np.array_split(np.arange(len(images)), ceil(len(images) / batch_size))
+        try:
+            return [
+                _painted(backbone, source, settings, [images[i] for i in part]) for part in parts
+            ]
+        except RuntimeError as error:
+            batch_size = halved(batch_size, error)
+
+
+def _painted(
+    backbone: Backbone, source: Source, settings: Generation, images: Sequence[_Image]
 ) -> Sampled:
+    """One batch: sampled, scored on the path, and scored by its draws."""
     generators = [
-        torch.Generator().manual_seed(
-            seed_of(source, settings, prompts.iloc[row]["prompt_id"], index)
-        )
-        for row, index in batch
+        torch.Generator().manual_seed(seed_of(source, settings, prompt.prompt_id, number))
+        for prompt, number in images
     ]
     noise = initial_noise(backbone.latent_shape, generators).to(backbone.device)
-    rows = sorted({row for row, _ in batch})
-    encoded = backbone.encode_prompts([prompts.iloc[row]["prompt"] for row in rows])
-    condition = encoded[torch.tensor([rows.index(row) for row, _ in batch])]
-    prompt_of_image = [prompts.iloc[row]["prompt"] for row, _ in batch]
-    guiding = settings.guidance.start(backbone, prompt_of_image, condition, null, settings.steps)
+    prompts = list(dict.fromkeys(image.prompt for image in images))
+    owners = torch.tensor([prompts.index(image.prompt) for image in images])
+    condition = backbone.encode_prompts([prompt.prompt for prompt in prompts])[owners]
+    null = backbone.encode_prompts([""])
+    texts = [image.prompt.prompt for image in images]
+    guiding = settings.guidance.start(backbone, texts, condition, null, settings.steps)
     scheduler = build_scheduler(settings.sampler, backbone.pipeline.scheduler)
     steps = sample(guiding, scheduler, noise, generators)
     estimator, latents = settings.scoring.path, noise
@@ -106,46 +169,47 @@ def _sample_batch(
             latents = step.z_next
             yield step
 
+    scores: dict[str, Terms] = {}
     if estimator is None:
         for _ in followed():
             pass
-        return Sampled(latents, {})
-    scored = estimator.fold(backbone.denoiser.path, followed())
-    return Sampled(latents, {"path": Information(scored.increments.cpu(), scored.log_snr)})
+    else:
+        path = estimator.fold(backbone.denoiser.path, followed())
+        scores["path"] = Terms(path.increments.cpu(), path.log_snr.expand(len(images), -1))
+    drawn = _drawn_scores(backbone, settings, latents, condition, null, prompts, owners)
+    return Sampled(latents, {**scores, **drawn})
 
 
-def _score_draws(
+def _drawn_scores(
     backbone: Backbone,
     settings: Generation,
-    prompt: Any,
-    sampled: Sampled,
+    latents: torch.Tensor,
+    condition: Condition,
     null: Condition,
-    batch_size: int,
-) -> Sampled:
-    """Add the scores that noise the finished images anew; a prompt's images share the draws."""
+    prompts: Sequence[Prompt],
+    owners: torch.Tensor,
+) -> dict[str, Terms]:
+    """The scores that noise the finished images anew; a prompt's images share the draws."""
     drawn = settings.scoring.drawn
     if not drawn:
-        return sampled
-    condition = backbone.encode_prompts([prompt["prompt"]])
-    parts = []
-    for latents in sampled.latents.split(batch_size):
-        generator = torch.Generator().manual_seed(
-            image_seed(settings.seed, "draws", prompt["prompt_id"])
+        return {}
+    groups = information_of_groups(
+        backbone.denoiser,
+        latents,
+        condition,
+        null,
+        list(drawn.values()),
+        [
+            torch.Generator().manual_seed(image_seed(settings.seed, "draws", prompt.prompt_id))
+            for prompt in prompts
+        ],
+        owners,
+    )
+    # Images of a batch are in the order of their prompts, and so are the groups.
+    return {
+        name: Terms(
+            torch.cat([group[place].increments for group in groups]).cpu(),
+            torch.stack([group[place].log_snr for group in groups]).cpu()[owners],
         )
-        parts.append(
-            information(
-                backbone.denoiser,
-                latents,
-                condition.expand(len(latents)),
-                null,
-                list(drawn.values()),
-                generator,
-            )
-        )
-    scores = {
-        name: Information(
-            torch.cat([part[i].increments.cpu() for part in parts]), parts[0][i].log_snr.cpu()
-        )
-        for i, name in enumerate(drawn)
+        for place, name in enumerate(drawn)
     }
-    return Sampled(sampled.latents, {**sampled.scores, **scores})

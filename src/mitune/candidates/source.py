@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import pandas as pd
@@ -19,14 +19,26 @@ from mitune.seeds import image_seed
 class Source:
     """What makes the images: model, adapter, and the name that separates rounds' seeds.
 
-    `target`: whose latents are kept, if not the model's own. `code`: a name for the code that runs.
+    `target`: whose latents are kept, if not the model's own. `code`: a digest of each module that
+    images and scores hang on.
     """
 
     model: ModelRef
     adapter: AdapterRef
     name: str
     target: ModelRef | None = None
-    code: str = ""
+    code: Mapping[str, str] = field(default_factory=dict)
+
+    def facts(self, settings: Generation) -> dict[str, Any]:
+        """All that candidates depend on but for their prompts; M is not of it, so M can grow."""
+        return {
+            "model": self.model.digest,
+            "adapter": self.adapter.digest,
+            "target": self.target.digest if self.target else None,
+            "name": self.name,
+            "code": dict(self.code),
+            "settings": settings.model_dump(mode="json", exclude={"images_per_prompt"}),
+        }
 
 
 class Finished(Protocol):
@@ -43,16 +55,7 @@ class Finished(Protocol):
 
 def shard_key(source: Source, settings: Generation, prompt: str) -> str:
     """Names everything a candidate depends on; M is not of it, so M can grow."""
-    facts: dict[str, Any] = {
-        "model": source.model.digest,
-        "adapter": source.adapter.digest,
-        "name": source.name,
-        "code": source.code,
-        "settings": settings.model_dump(mode="json", exclude={"images_per_prompt"}),
-        "prompt": prompt,
-    }
-    if source.target:
-        facts["target"] = source.target.digest
+    facts = {**source.facts(settings), "prompt": prompt}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -65,13 +68,3 @@ def shard_keys(source: Source, settings: Generation, prompts: pd.DataFrame) -> d
 def seed_of(source: Source, settings: Generation, prompt_id: str, image_index: int) -> int:
     """Seed of one image."""
     return image_seed(settings.seed, source.name, prompt_id, image_index)
-
-
-def todo_counts(
-    finished: Finished | None, keys: Mapping[str, str], settings: Generation
-) -> dict[str, int]:
-    """How many candidates of each prompt are still to be made."""
-    wanted = settings.images_per_prompt
-    if finished is None:
-        return dict.fromkeys(keys, wanted)
-    return {i: max(0, wanted - finished.count(i, key)) for i, key in keys.items()}

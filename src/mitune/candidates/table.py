@@ -11,10 +11,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from mitune.candidates.batch import Prompt
 from mitune.candidates.settings import Generation
-from mitune.candidates.source import Source, seed_of
+from mitune.candidates.source import Source, seed_of, shard_key
 from mitune.errors import UserError
-from mitune.estimators import Information
+
+
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """Increments (B, n) of a score in nats, and the log-SNR (B, n) each was taken at."""
+
+    increments: Tensor
+    log_snr: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,19 +30,19 @@ class Sampled:
     """Latents (B, C, h, w) and the terms of their scores."""
 
     latents: Tensor
-    scores: Mapping[str, Information]
+    scores: Mapping[str, Terms]
 
 
 def merged(parts: Sequence[Sampled]) -> Sampled:
     """One batch after the other."""
-    first = parts[0]
     return Sampled(
         torch.cat([part.latents for part in parts]),
         {
-            name: Information(
-                torch.cat([part.scores[name].increments for part in parts]), found.log_snr
+            name: Terms(
+                torch.cat([part.scores[name].increments for part in parts]),
+                torch.cat([part.scores[name].log_snr for part in parts]),
             )
-            for name, found in first.scores.items()
+            for name in parts[0].scores
         },
     )
 
@@ -44,8 +52,8 @@ def rows_of(sampled: Sampled, rows: slice) -> Sampled:
     return Sampled(
         sampled.latents[rows],
         {
-            name: Information(found.increments[rows], found.log_snr)
-            for name, found in sampled.scores.items()
+            name: Terms(terms.increments[rows], terms.log_snr[rows])
+            for name, terms in sampled.scores.items()
         },
     )
 
@@ -53,38 +61,34 @@ def rows_of(sampled: Sampled, rows: slice) -> Sampled:
 def as_table(
     source: Source,
     settings: Generation,
-    prompt: Any,
+    prompt: Prompt,
     sampled: Sampled,
-    keys: Mapping[str, str],
     first: int,
 ) -> pd.DataFrame:
     """Candidates of one prompt, counted from `first`; raises UserError if one is not finite."""
     latents = sampled.latents.cpu().to(torch.float16).numpy()
-    identity = prompt["prompt_id"]
     indices = np.arange(first, first + len(latents))
     columns: dict[str, Any] = {
-        "prompt_id": identity,
-        "category": prompt["category"],
-        "prompt": prompt["prompt"],
+        **prompt._asdict(),
         "image_index": indices,
-        "seed": [seed_of(source, settings, identity, int(i)) for i in indices],
+        "seed": [seed_of(source, settings, prompt.prompt_id, int(i)) for i in indices],
         "latent": [latent.tobytes() for latent in latents],
     }
-    for name, found in sampled.scores.items():
-        columns[name] = found.score.double().numpy()
-        columns[f"{name}_increments"] = list(found.increments.float().numpy())
+    for name, terms in sampled.scores.items():
+        columns[name] = terms.increments.sum(dim=1).double().numpy()
+        columns[f"{name}_increments"] = list(terms.increments.float().numpy())
     table = pd.DataFrame(columns)
     _check_finite(table, list(sampled.scores), latents)
+    levels = {name: terms.log_snr[0].tolist() for name, terms in sampled.scores.items()}
     table.attrs = {
-        "key": keys[identity],
+        "key": shard_key(source, settings, prompt.prompt),
+        "made_by": source.facts(settings),
         "latent_shape": list(latents.shape[1:]),
-        "log_snr": {name: found.log_snr.tolist() for name, found in sampled.scores.items()},
+        "log_snr": levels,
         "evaluations_per_increment": {
-            name: settings.scoring.evaluations_per_image / len(found.log_snr) * (name != "path")
-            for name, found in sampled.scores.items()
+            name: settings.scoring.evaluations_per_image / len(found) * (name != "path")
+            for name, found in levels.items()
         },
-        "model": source.model.digest,
-        "adapter": source.adapter.digest,
     }
     return table
 
@@ -95,8 +99,7 @@ def _check_finite(table: pd.DataFrame, scores: Sequence[str], latents: np.ndarra
         bad.insert(0, "latents")
     if bad:
         raise UserError(
-            f"prompt {table['prompt'][0]!r}: {', '.join(bad)} not finite; lower guidance.scale or "
-            "use generate.dtype float32 (finished prompts are kept)"
+            f"{', '.join(bad)} not finite; lower guidance.scale or use generate.dtype float32"
         )
 
 

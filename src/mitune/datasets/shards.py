@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a shard says of itself, in its footer: written with it, so never out of step.
+
+    `made_by`: the facts of which `key` is the name (model, adapter, settings, digests of code).
+    """
+
+    key: str
+    rows: int
+    columns: tuple[str, ...]
+    made_by: dict[str, Any]
 
 
 class Shards(Mapping[str, pd.DataFrame]):
@@ -29,14 +43,20 @@ class Shards(Mapping[str, pd.DataFrame]):
         except pa.ArrowInvalid:
             raise DatasetError(f"{path}: truncated; delete it and rerun generate") from None
 
-    def count(self, prompt_id: str, key: str) -> int:
-        """Rows of a shard that was made under `key`; 0 if there is none, or a broken one."""
+    def manifest(self, prompt_id: str) -> Manifest | None:
+        """What a shard says of itself; None if there is none, or a broken one."""
         try:
             footer = pq.read_metadata(self._folder / f"{prompt_id}.parquet")
-            found = json.loads(footer.metadata[b"PANDAS_ATTRS"])["key"]
+            attrs = json.loads(footer.metadata[b"PANDAS_ATTRS"])
+            columns = tuple(footer.schema.to_arrow_schema().names)
+            return Manifest(attrs["key"], footer.num_rows, columns, attrs.get("made_by", {}))
         except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError):
-            return 0
-        return int(footer.num_rows) if found == key else 0
+            return None
+
+    def count(self, prompt_id: str, key: str) -> int:
+        """Rows of a shard that was made under `key`; 0 if there is none, or a broken one."""
+        found = self.manifest(prompt_id)
+        return found.rows if found and found.key == key else 0
 
     def __iter__(self) -> Iterator[str]:
         return (path.stem for path in sorted(self._folder.glob("*.parquet")))

@@ -14,7 +14,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from mitune.estimators.drawn import information
+from mitune.estimators.drawn import information, information_of_groups
 from mitune.estimators.forward_score import ForwardScore
 from mitune.estimators.information import Information
 from mitune.estimators.information_decomposition import InformationDecomposition
@@ -28,6 +28,7 @@ __all__ = [
     "InformationDecomposition",
     "PathScore",
     "information",
+    "information_of_groups",
 ]
 
 DrawEstimator: TypeAlias = ForwardScore | InformationDecomposition

@@ -62,6 +62,13 @@ def _computing(modules: frozenset[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+@cache
+def digest(module: str) -> str:
+    """Of one module alone; "" if there is no such module."""
+    tree = _parse(module)
+    return "" if tree is None else _digest(tree)
+
+
 def source(module: str) -> Path | None:
     """The module's file; None if there is no such module (a name imported from one)."""
     try:

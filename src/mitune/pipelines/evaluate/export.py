@@ -11,10 +11,10 @@ from kedro.io import CatalogProtocol
 from numpy.typing import NDArray
 
 from mitune.backbones import AdapterRef
-from mitune.candidates import latents_of, shard_keys
+from mitune.candidates import latents_of
 from mitune.errors import UserError
 from mitune.image_folder import check_prompts, write_folder
-from mitune.pipelines.evaluate.images import tested
+from mitune.pipelines.evaluate.images import evaluation_source
 from mitune.pipelines.shared.models import opened
 from mitune.pipelines.shared.shards import read_shards
 
@@ -39,8 +39,8 @@ def export_images(
     settings = catalog.load("params:evaluate").generation
     adapter = catalog.load("base_adapter" if model == "base" else f"{model}.adapter")
     base, resources = catalog.load("base_model"), catalog.load("params:resources")
-    keys = shard_keys(tested(base, adapter, settings), settings, prompts)
-    shards = read_shards(catalog.load(images), keys, settings)
+    source = evaluation_source(base, adapter)
+    shards = read_shards(catalog.load(images), prompts, settings, source)
     with opened(base, AdapterRef(None), resources) as backbone:
 
         def decoded() -> Iterator[tuple[pd.DataFrame, NDArray[np.uint8]]]:

@@ -7,17 +7,16 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.candidates import Generation, Source
+from mitune.candidates import Source
 from mitune.datasets.shards import Shards
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.shards import make_shards
-from mitune.pipelines.shared.sources import source_of
 
 
-def tested(model: ModelRef, adapter: AdapterRef, settings: Generation) -> Source:
+def evaluation_source(model: ModelRef, adapter: AdapterRef) -> Source:
     """One name for all models: the seeds are shared, so differences are paired."""
-    return source_of("evaluation", settings, model, adapter)
+    return Source(model, adapter, "evaluation")
 
 
 def generate_test_images(
@@ -29,5 +28,5 @@ def generate_test_images(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per test prompt that is not finished yet."""
-    source = tested(model, adapter, settings.generation)
+    source = evaluation_source(model, adapter)
     yield from make_shards(test_prompts, source, finished, settings.generation, resources)

@@ -7,21 +7,18 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.candidates import Generation, Source, scores_in, shard_keys
+from mitune.candidates import Generation, Source, scores_in
 from mitune.datasets.shards import Shards
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.shards import make_shards, read_shards
-from mitune.pipelines.shared.sources import source_of
 
 
-def painter_of(
-    model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None, settings: Generation
-) -> Source:
+def painter_of(model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None) -> Source:
     """Images of round r are made with the adapter of round r - 1, or by another model without."""
     name = f"round_{adapter.round + 1}"
     if image_source is None:
-        return source_of(name, settings, model, adapter)
-    return source_of(name, settings, image_source, AdapterRef(None), target=model)
+        return Source(model, adapter, name)
+    return Source(image_source, AdapterRef(None), name, target=model)
 
 
 def generate_candidates(
@@ -34,7 +31,7 @@ def generate_candidates(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per prompt that is not finished yet."""
-    source = painter_of(model, adapter, image_source, settings)
+    source = painter_of(model, adapter, image_source)
     yield from make_shards(prompts, source, finished, settings, resources)
 
 
@@ -47,6 +44,7 @@ def collect_scores(
     settings: Generation,
 ) -> pd.DataFrame:
     """Scores of M candidates of each of these prompts, and of no others."""
-    keys = shard_keys(painter_of(model, adapter, image_source, settings), settings, prompts)
-    tables = [scores_in(shard) for shard in read_shards(candidates, keys, settings)]
+    source = painter_of(model, adapter, image_source)
+    shards = read_shards(candidates, prompts, settings, source)
+    tables = [scores_in(shard) for shard in shards]
     return pd.concat(tables, ignore_index=True)

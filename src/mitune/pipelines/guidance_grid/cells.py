@@ -17,7 +17,7 @@ from mitune.metrics.features import Features
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.parameters import QualitySettings
 from mitune.pipelines.shared.metrics import Metrics, metric_key
-from mitune.pipelines.shared.sources import source_of
+from mitune.pipelines.shared.sources import with_code
 
 _FEATURES = "features of "
 
@@ -36,9 +36,13 @@ class Cell:
         """Its name."""
         return f"{self.model}__{self.scale:g}"
 
+    def __str__(self) -> str:
+        return f"{self.model} at {self.scale:g}"
+
     def key(self, prompts: pd.DataFrame, metrics: Metrics, quality: QualitySettings) -> str:
         """Names all that its numbers depend on."""
-        images = shard_keys(self.source, self.generation, prompts)
+        source = with_code(self.source, self.generation)
+        images = shard_keys(source, self.generation, prompts)
         measured = (metrics.scorers, quality.embedders)
         seen_by = [{name: metric_key(config) for name, config in each.items()} for each in measured]
         facts = [images, self.generation.images_per_prompt, seen_by]
@@ -60,9 +64,7 @@ def cells_of(
         for scale in grid.scales
     }
     return [
-        Cell(
-            name, scale, source_of("guidance_grid", settings[scale], model, given), settings[scale]
-        )
+        Cell(name, scale, Source(model, given, "guidance_grid"), settings[scale])
         for name, given in adapters.items()
         for scale in grid.scales
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -12,11 +13,11 @@ from tqdm import tqdm
 
 from mitune import figures
 from mitune.backbones import AdapterRef, ModelRef
+from mitune.candidates import generate
 from mitune.comparison import mean
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
-from mitune.metrics import Scorer
-from mitune.metrics.embedders import Embedder
+from mitune.jobs import Worker, run
 from mitune.metrics.features import Features
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.cells import (
@@ -29,10 +30,11 @@ from mitune.pipelines.guidance_grid.cells import (
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
 from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.measuring import loaded
 from mitune.pipelines.shared.metrics import Metrics
-from mitune.pipelines.shared.models import opened
+from mitune.pipelines.shared.painting import open_on
 from mitune.pipelines.shared.resources import Resources
-from mitune.pipelines.shared.shards import generated
+from mitune.pipelines.shared.workers import executor_of
 
 Painter = Callable[..., Iterator[dict[str, pd.DataFrame]]]
 Comparer = Callable[..., tuple[pd.DataFrame, Figure]]
@@ -56,36 +58,49 @@ def paint_cells(models: tuple[str, ...]) -> Painter:
         given = dict(zip(models, adapters, strict=True))
         cells = cells_of(model, given, evaluation.generation, grid)
         keys = {cell.shard: cell.key(prompts, metrics, quality) for cell in cells}
-        todo = [cell for cell in cells if not finished.count(cell.shard, keys[cell.shard])]
-        if not todo:
-            return
-        device = resources.torch_device
-        scorers = metrics.load(device)
-        embedders = {name: config.load(device) for name, config in quality.embedders.items()}
-        for cell in tqdm(todo, total=len(cells), initial=len(cells) - len(todo), desc="cells"):
-            table = _painted(cell, prompts, scorers, embedders, resources)
-            table.attrs = {"key": keys[cell.shard]}
-            yield {cell.shard: table}
+
+        def is_finished(cell: Cell) -> bool:
+            return finished.count(cell.shard, keys[cell.shard]) > 0
+
+        work = CellWork(prompts, metrics, quality, resources)
+        done = sum(map(is_finished, cells))
+        with tqdm(total=len(cells), initial=done, desc="cells") as progress:
+            executor = executor_of(resources, model, *metrics.scorers.values())
+            for result in run(cells, work, is_finished, executor):
+                result.value.attrs = {"key": keys[result.job.shard]}
+                yield {result.job.shard: result.value}
+                progress.update()
 
     return paint_cells_of_models
 
 
-def _painted(
-    cell: Cell,
-    prompts: pd.DataFrame,
-    scorers: dict[str, Scorer],
-    embedders: dict[str, Embedder],
-    resources: Resources,
-) -> pd.DataFrame:
-    tables = []
-    source = cell.source
-    with opened(source.model, source.adapter, resources, cell.generation.dtype) as backbone:
-        shards = generated(backbone, source, prompts, cell.generation, resources.batch_size)
-        for _, shard in shards:
+@dataclass(frozen=True)
+class CellWork:
+    """Paint a cell, measure its images, and embed them."""
+
+    prompts: pd.DataFrame
+    metrics: Metrics
+    quality: QualitySettings
+    resources: Resources
+
+    def __call__(self, cell: Cell, worker: Worker) -> Iterator[pd.DataFrame]:
+        source, settings, resources = cell.source, cell.generation, self.resources
+        backbone = open_on(
+            worker, "painter", source.model, source.adapter, resources, settings.dtype
+        )
+        scorers = loaded(self.metrics, worker)
+        configs = self.quality.embedders
+        embedders = worker.keep(
+            "embedders",
+            tuple(configs),
+            lambda: nullcontext({n: config.load(worker.device) for n, config in configs.items()}),
+        )
+        tables = []
+        for _, shard in generate(backbone, source, self.prompts, settings, resources.batch_size):
             table, pictures = measure(backbone, shard, scorers)
             seen = {name: embedder(pictures) for name, embedder in embedders.items()}
             tables.append(with_features(table, seen))
-    return pd.concat(tables, ignore_index=True).assign(model=cell.model, scale=cell.scale)
+        yield pd.concat(tables, ignore_index=True).assign(model=cell.model, scale=cell.scale)
 
 
 def compare_cells(models: tuple[str, ...]) -> Comparer:

@@ -7,21 +7,21 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
 from mitune.figures import mi_benchmark_table
+from mitune.jobs import Worker, run
 from mitune.lineage import source_code
 from mitune.mi_benchmark import TASKS, EstimatorConfig, draw
 from mitune.pipelines.mi_benchmark.parameters import MIBenchmark
+from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.workers import executor_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class _Job:
     seed: int
     train: int
     test: int
+
+    def __str__(self) -> str:
+        return self.shard
 
     @property
     def shard(self) -> str:
@@ -45,20 +48,17 @@ class _Job:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def estimate(settings: MIBenchmark, finished: Shards) -> Iterator[dict[str, pd.DataFrame]]:
+def estimate(
+    settings: MIBenchmark, finished: Shards, resources: Resources
+) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per task, estimator and seed that is not finished yet."""
     jobs = _jobs(settings)
-    todo = [job for job in jobs if not finished.count(job.shard, job.key)]
-    with (
-        tqdm(total=len(jobs), initial=len(jobs) - len(todo), desc="estimates") as progress,
-        # Small networks gain nothing from threads; whole jobs do.
-        ProcessPoolExecutor(
-            settings.workers, get_context("spawn"), torch.set_num_threads, (1,)
-        ) as pool,
-    ):
-        futures = {pool.submit(_run, job): job for job in todo}
-        for future in as_completed(futures):
-            yield {futures[future].shard: future.result()}
+    there = {job.shard for job in jobs if finished.count(job.shard, job.key)}
+    # Small networks gain nothing from an accelerator; whole jobs do from several cores.
+    executor = executor_of(resources, device="cpu")
+    with tqdm(total=len(jobs), initial=len(there), desc="estimates") as progress:
+        for result in run(jobs, _run, lambda job: job.shard in there, executor):
+            yield {result.job.shard: result.value}
             progress.update()
 
 
@@ -94,7 +94,7 @@ def _jobs(settings: MIBenchmark) -> list[_Job]:
     ]
 
 
-def _run(job: _Job) -> pd.DataFrame:
+def _run(job: _Job, worker: Worker) -> Iterator[pd.DataFrame]:
     task = TASKS[job.task]
     samples = draw(task, job.train, job.test, job.seed)
     start = time.perf_counter()
@@ -114,4 +114,4 @@ def _run(job: _Job) -> pd.DataFrame:
         }
     )
     table.attrs = {"key": job.key}
-    return table
+    yield table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, field_validator
 
 from mitune.mi_benchmark import TASKS, EstimatorConfig
 
@@ -17,7 +17,6 @@ class MIBenchmark(BaseModel):
     train: PositiveInt = 10_000
     test: PositiveInt = 10_000
     seeds: tuple[NonNegativeInt, ...] = (0,)
-    workers: PositiveInt = Field(default=2, exclude=True)
 
     @field_validator("tasks")
     @classmethod

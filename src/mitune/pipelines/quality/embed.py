@@ -9,10 +9,10 @@ import pandas as pd
 from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, Backbone, ModelRef
-from mitune.candidates import latents_of, shard_keys
+from mitune.candidates import latents_of
 from mitune.datasets.shards import Shards
 from mitune.metrics.features import Features, Pictures, embed
-from mitune.pipelines.evaluate.images import tested
+from mitune.pipelines.evaluate.images import evaluation_source
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.quality.parameters import QualitySettings
 from mitune.pipelines.shared.models import opened
@@ -46,10 +46,8 @@ def embed_test_images(
     resources: Resources,
 ) -> dict[str, Features]:
     """Features of a model's test images by embedder; a prompt is a unit."""
-    keys = shard_keys(
-        tested(model, adapter, evaluation.generation), evaluation.generation, test_prompts
-    )
-    shards = read_shards(test_images, keys, evaluation.generation)
+    source = evaluation_source(model, adapter)
+    shards = read_shards(test_images, test_prompts, evaluation.generation, source)
     shown = tqdm(shards, total=len(test_prompts), desc="embed", unit="prompt")
     with opened(model, AdapterRef(None), resources) as backbone:
         pictures = _decoded(backbone, shown)

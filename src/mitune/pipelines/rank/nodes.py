@@ -6,16 +6,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from mitune import figures
 from mitune.agreement import agreement
-from mitune.backbones import AdapterRef, ModelRef
+from mitune.backbones import ModelRef
 from mitune.candidates import ESTIMATES
 from mitune.datasets.shards import Shards
-from mitune.evaluation import measure
+from mitune.pipelines.shared.measuring import Measuring, measured
 from mitune.pipelines.shared.metrics import Metrics
-from mitune.pipelines.shared.models import opened
 from mitune.pipelines.shared.resources import Resources
 from mitune.ranking import order
 
@@ -28,19 +26,17 @@ def measure_candidates(
     resources: Resources,
 ) -> tuple[pd.DataFrame, Figure]:
     """Decode every candidate, score it; a contact sheet of the first prompts ordered by MI."""
-    scorers = metrics.load(resources.torch_device)
     best = estimates_in(scores)[-1]
-    tables, sheet = [], []
     images = int(scores.groupby("prompt_id").size().iloc[0])  # M
-    shown = set(scores.drop_duplicates("category")["prompt_id"])
-    with opened(model, AdapterRef(None), resources) as backbone:
-        for prompt_id in tqdm(dict.fromkeys(scores["prompt_id"]), desc="measure", unit="prompt"):
-            shard = candidates[prompt_id].head(images)
-            table, pictures = measure(backbone, shard, scorers)
-            tables.append(table)
-            if prompt_id in shown:
-                sheet.append((table["prompt"].iloc[0], *best_first(table, pictures, best)))
-    return pd.concat(tables, ignore_index=True), figures.contact_sheet(
+    shown = dict.fromkeys(scores.drop_duplicates("category")["prompt_id"], images)
+    work = Measuring(candidates, images, shown, model, metrics, resources)
+    found = measured(work, list(dict.fromkeys(scores["prompt_id"])))
+    sheet = [
+        (table["prompt"].iloc[0], *best_first(table, pictures, best))
+        for prompt_id, table, pictures in found
+        if prompt_id in shown
+    ]
+    return pd.concat([each.table for each in found], ignore_index=True), figures.contact_sheet(
         sheet, best, next(iter(metrics.scorers))
     )
 

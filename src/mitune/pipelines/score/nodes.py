@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,13 @@ from tqdm import tqdm
 from mitune.comparison import describe
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
-from mitune.image_folder import read_folder, read_pictures
+from mitune.image_folder import alike, read_folder, read_pictures
+from mitune.jobs import Worker, run
 from mitune.metrics import MetricConfig, MetricError
 from mitune.pipelines.score import scores
 from mitune.pipelines.shared.metrics import Metrics, metric_key
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.workers import executor_of
 
 
 def index_images(images: Path) -> pd.DataFrame:
@@ -39,25 +43,42 @@ def score_images(
         key = metric_key(config)
         todo = scores.unscored(pictures, scores.scores_there(config, key, finished))
         done = len(pictures) - len(todo)
+        jobs = [Pictures(rows) for rows in alike(todo, resources.batch_size)]
         with tqdm(total=len(pictures), initial=done, desc=name, unit="picture") as progress:
-            if todo.empty:
-                continue
-            for found in _scored(name, config, todo, images, resources):
-                yield scores.new_shard(config, key, found)
-                progress.update(len(found))
+            work = Scoring(name, config, images)
+            for result in run(jobs, work, lambda job: False, executor_of(resources, config)):
+                yield scores.new_shard(config, key, result.value)
+                progress.update(len(result.value))
 
 
-def _scored(
-    name: str, config: MetricConfig, todo: pd.DataFrame, images: Path, resources: Resources
-) -> Iterator[pd.DataFrame]:
-    """Scores batch by batch. On its own, so that a metric is freed before the next is loaded."""
-    scorer = config.load(resources.torch_device)
-    for rows, batch in read_pictures(images, todo, resources.batch_size):
-        found = scorer(batch, list(rows["prompt"]))
+@dataclass(frozen=True)
+class Pictures:
+    """A job: rows of the index, of pictures of one size."""
+
+    rows: pd.DataFrame
+
+    def __str__(self) -> str:
+        files = self.rows["file"]
+        return str(files.iloc[0]) if len(files) == 1 else f"{files.iloc[0]} to {files.iloc[-1]}"
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Work with one metric; a worker frees it before it loads the next."""
+
+    name: str
+    config: MetricConfig
+    images: Path
+
+    def __call__(self, job: Pictures, worker: Worker) -> Iterator[pd.DataFrame]:
+        config, rows = self.config, job.rows
+        key = (config.kind, config.model_dump_json())
+        scorer = worker.keep("scorer", key, lambda: nullcontext(config.load(worker.device)))
+        found = scorer(read_pictures(self.images, rows), list(rows["prompt"]))
         bad = ~np.isfinite(found)
         if bad.any():
             file = rows["file"].iloc[int(bad.argmax())]
-            raise MetricError(f"{file}: {name} is not finite; use dtype float32")
+            raise MetricError(f"{file}: {self.name} is not finite; use dtype float32")
         yield rows[["digest", "prompt"]].assign(score=found)
 
 

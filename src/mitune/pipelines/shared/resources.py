@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
 
@@ -14,6 +16,11 @@ class Resources(BaseModel):
     `batch_size` is halved when memory runs out. `compile`: torch.compile the network; minutes
     before the first image. `gradient_checkpointing`: fine-tune in less memory and more time.
     `offload`: keep on the accelerator only the part that is at work.
+
+    `workers`: processes that generate and measure side by side; `auto` is one per accelerator, and
+    on a CPU one per core as far as memory goes. On a CPU each has its share of the cores, whoever
+    works: so `executor: serial` (this process alone), `processes`, and `auto` (alone until help
+    pays) have the same bits, and `workers: 1` is one process with all threads.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +31,8 @@ class Resources(BaseModel):
     gradient_checkpointing: bool = Field(default=False, exclude=True)
     offload: bool = Field(default=False, exclude=True)
     checkpoint_seconds: PositiveFloat = Field(default=60.0, exclude=True)
+    workers: Literal["auto"] | PositiveInt = Field(default="auto", exclude=True)
+    executor: Literal["auto", "serial", "processes"] = Field(default="auto", exclude=True)
 
     @field_validator("device")
     @classmethod

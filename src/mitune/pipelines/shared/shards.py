@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pandas as pd
 from tqdm import tqdm
 
-from mitune.backbones import AdapterRef, Backbone, ModelRef
-from mitune.candidates import Generation, Source, generate, shard_keys, todo_counts
+from mitune.candidates import Batch, Generation, Source, batches, counts, grown, shard_keys
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
-from mitune.image_source import Transfer, transfer
-from mitune.memory import halved
-from mitune.pipelines.shared.models import opened
+from mitune.jobs import run
+from mitune.lineage import source_code
+from mitune.pipelines.shared.painting import Painting
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.sources import with_code
+from mitune.pipelines.shared.workers import executor_of
 
 
 def make_shards(
@@ -26,70 +26,62 @@ def make_shards(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Shards of `source` that are not finished, with a bar; no model is opened if all are."""
-    counts = todo_counts(finished, shard_keys(source, settings, prompts), settings)
-    done = sum(count == 0 for count in counts.values())
+    source = with_code(source, settings)
+    wanted = settings.images_per_prompt
+    there = counts(finished, shard_keys(source, settings, prompts))
+    jobs = batches(prompts, settings, resources.batch_size, there)
+    done = sum(count >= wanted for count in there.values())
+
+    def is_finished(batch: Batch) -> bool:
+        return batch.first == wanted
+
     with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
-        if done == len(prompts):
-            return
-        with (
-            opened(source.model, source.adapter, resources, settings.dtype) as backbone,
-            _transfer(backbone, source.target, resources) as transferred,
+        for made in run(
+            jobs,
+            Painting(source, settings, resources),
+            is_finished,
+            executor_of(resources, source.model),
         ):
-            for prompt_id, shard in generated(
-                backbone, source, prompts, settings, resources.batch_size, finished, transferred
-            ):
-                yield {prompt_id: shard}
+            prompt_id, table = made.value
+            if there[prompt_id] < wanted:  # others were made once more with their batch
+                yield {prompt_id: grown(finished, prompt_id, table, made.job.first)}
                 progress.update()
 
 
-@contextmanager
-def _transfer(
-    backbone: Backbone, target: ModelRef | None, resources: Resources
-) -> Iterator[Transfer | None]:
-    if target is None:
-        yield None
-        return
-    with opened(target, AdapterRef(None), resources) as other:
-        yield transfer(backbone, other)
-
-
-def generated(
-    backbone: Backbone,
-    source: Source,
+def read_shards(
+    shards: Shards,
     prompts: pd.DataFrame,
     settings: Generation,
-    batch_size: int,
-    finished: Shards | None = None,
-    transferred: Transfer | None = None,
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """`generate`, with half the batch whenever memory runs out."""
-    while len(prompts):
-        try:
-            for prompt_id, shard in generate(
-                backbone, source, prompts, settings, batch_size, finished, transferred
-            ):
-                yield prompt_id, shard
-                prompts = prompts[prompts["prompt_id"] != prompt_id]
-            return
-        except RuntimeError as error:
-            batch_size = halved(batch_size, error)
-
-
-def read_shards(
-    shards: Shards, keys: Mapping[str, str], settings: Generation
+    source: Source,
 ) -> Iterator[pd.DataFrame]:
-    """The first M rows of every prompt's shard.
+    """The first M rows of every prompt's shard. Raises as `check_shards`."""
+    check_shards(shards, prompts, settings, source)
+    for prompt_id in prompts["prompt_id"]:
+        yield shards[prompt_id].head(settings.images_per_prompt)
+
+
+def check_shards(
+    shards: Shards, prompts: pd.DataFrame, settings: Generation, source: Source
+) -> None:
+    """Compare what every shard says of itself with `source`, whose code need not be known.
 
     Raises
     ------
     UserError
-        If a shard was made by other settings or code, or has fewer rows.
+        If a shard is missing, has fewer than M rows, or was made by another model or adapter, by
+        other settings, or by code that has changed since.
     """
-    for prompt_id, key in keys.items():
-        if shards.count(prompt_id, key) < settings.images_per_prompt:
+    expected = source.facts(settings)
+    for prompt_id in prompts["prompt_id"]:
+        there = shards.manifest(prompt_id)
+        if (
+            there is None
+            or there.rows < settings.images_per_prompt
+            or {**there.made_by, "code": {}} != {**expected, "code": {}}
+            or any(source_code.digest(name) != was for name, was in there.made_by["code"].items())
+        ):
             raise UserError(
                 f"{prompt_id}: its images are missing, fewer than {settings.images_per_prompt}, or "
                 "of other settings or code; give the --params that they were made with, or rerun "
                 "the stage that makes them"
             )
-        yield shards[prompt_id].head(settings.images_per_prompt)

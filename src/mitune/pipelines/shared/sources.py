@@ -1,9 +1,8 @@
-"""What makes the images of a stage, by which code."""
+"""The code that makes the images of a stage."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from dataclasses import replace
 
 from mitune.backbones import AdapterRef, ModelRef, family_of
 from mitune.candidates import Generation, Source, generation
@@ -11,17 +10,10 @@ from mitune.lineage import source_code
 from mitune.training import adapters
 
 
-def source_of(
-    name: str,
-    settings: Generation,
-    model: ModelRef,
-    adapter: AdapterRef,
-    target: ModelRef | None = None,
-) -> Source:
-    """As `Source`, with the digest of `painting_code`."""
-    code = json.dumps(painting_code(settings, model, adapter, target))
-    digest = hashlib.sha256(code.encode()).hexdigest()[:16]
-    return Source(model, adapter, name, target, digest)
+def with_code(source: Source, settings: Generation) -> Source:
+    """`source` with its `painting_code`."""
+    code = painting_code(settings, source.model, source.adapter, source.target)
+    return replace(source, code=code)
 
 
 def painting_code(

@@ -1,0 +1,103 @@
+"""Who works through the jobs of a stage: as many as the machine has room for."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+import psutil
+import torch
+
+from mitune.backbones import ModelRef
+from mitune.jobs import Automatic, Executor, Pool, Processes, Serial
+from mitune.metrics.base import Metric
+from mitune.pipelines.shared.resources import Resources
+
+# What workers have imported before they start: all that stages run in them, and Kedro's command
+# line, which is the main module that a new process imports again.
+_PRELOAD = (
+    "kedro.framework.cli",
+    "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
+    "peft",
+    "mitune.backbones.stable_diffusion",
+    "mitune.mi_benchmark",
+    "mitune.pipelines.shared.measuring",
+    "mitune.pipelines.shared.painting",
+)
+_COPIES = 4  # of all weights: what is kept for other stages, and what is computed with them
+
+
+def executor_of(
+    resources: Resources, *reads: ModelRef | Metric, device: str | None = None
+) -> Executor:
+    """The executor that `resources` asks for.
+
+    Parameters
+    ----------
+    resources
+        Who, where and how many.
+    reads
+        What every worker will have open: on a CPU there are no more workers than copies fit.
+    device
+        Where, if not where `resources` say.
+    """
+    devices = _devices(resources if device is None else Resources(device=device))
+    workers = _workers(resources, devices, reads)
+    threads = torch.get_num_threads()
+    if devices[0] == "cpu":
+        threads = max(1, min(threads, _cores() // workers))
+    serial = Serial(torch.device(devices[0]), threads)
+    if resources.executor == "serial" or (resources.executor == "auto" and workers == 1):
+        return serial
+    places = tuple(devices[place % len(devices)] for place in range(workers))
+    processes = Processes(_pool(places, threads))
+    return processes if resources.executor == "processes" else Automatic(serial, processes)
+
+
+@cache
+def _pool(devices: tuple[str, ...], threads: int) -> Pool:
+    """One for the life of this process: what workers have imported and opened serves all nodes."""
+    pool = Pool(devices, threads, _PRELOAD)
+    atexit.register(pool.end)
+    return pool
+
+
+def _devices(resources: Resources) -> list[str]:
+    """All accelerators of the kind, unless one of them was named."""
+    chosen = resources.torch_device
+    named = ":" in resources.device
+    if named or chosen.type in ("cpu", "mps"):
+        return [str(chosen)]
+    return [f"{chosen.type}:{index}" for index in range(torch.accelerator.device_count())]
+
+
+def _workers(
+    resources: Resources, devices: Sequence[str], reads: Sequence[ModelRef | Metric]
+) -> int:
+    if resources.workers != "auto":
+        return resources.workers
+    return min(_cores(), _that_fit(reads)) if devices[0] == "cpu" else len(devices)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _that_fit(reads: Sequence[ModelRef | Metric]) -> int:
+    """How many workers: one if weights are on the hub, which are large ones."""
+    files = [list(_files(each)) for each in reads]
+    if not all(files):
+        return 1
+    size = sum(file.stat().st_size for each in files for file in each)
+    return max(1, int(psutil.virtual_memory().available / (_COPIES * size))) if size else _cores()
+
+
+def _files(read: ModelRef | Metric) -> Iterator[Path]:
+    paths = [Path(read.path)] if isinstance(read, ModelRef) else list(read.files.values())
+    for path in paths:
+        yield from path.rglob("*.safetensors") if path.is_dir() else [path] * path.is_file()

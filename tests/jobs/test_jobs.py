@@ -1,0 +1,167 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from mitune.errors import UserError
+from mitune.jobs import Automatic, Executor, JobError, Pool, Processes, Serial, run
+from tests.jobs import work
+from tests.jobs.work import BUG, DEADLY, HALF, USERS, Square, matrix
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    pool = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
+    yield pool
+    pool.end()
+
+
+@pytest.fixture(params=["serial", "processes", "automatic"])
+def executor(request: pytest.FixtureRequest, pool: Pool) -> Executor:
+    serial, processes = Serial(CPU, 1), Processes(pool)
+    return {
+        "serial": serial,
+        "processes": processes,
+        "automatic": Automatic(serial, processes),
+    }[request.param]
+
+
+def values(jobs: list[int], square: Square, executor: Executor) -> dict[int, int]:
+    return {r.job: r.value for r in run(jobs, square, lambda job: job == 3, executor)}
+
+
+def test_what_is_not_finished_is_done_once(executor: Executor, tmp_path: Path) -> None:
+    found = values(list(range(8)), Square(tmp_path / "log"), executor)
+    assert found == {job: job * job for job in range(8) if job != 3}
+    assert values([3], Square(tmp_path / "log"), executor) == {}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (USERS, r"^prompt 101: not finite; lower guidance.scale \(1 of 6 jobs failed"),
+        (BUG, r"^102: KeyError: 'column' \(1 of 6"),
+    ],
+)
+def test_one_failure_stops_no_other_job(
+    bad: int, message: str, executor: Executor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found: dict[int, int] = {}
+    with pytest.raises(JobError, match=message) as caught:
+        for result in run(
+            [0, 1, bad, 4, 5, 6], Square(tmp_path / "log"), lambda job: False, executor
+        ):
+            found[result.job] = result.value
+    assert set(found) == {0, 1, 4, 5, 6} and "\n" not in str(caught.value)
+    assert ("Traceback" in caplog.text) == (bad == BUG)  # a bug keeps its traceback
+
+
+def test_what_a_failing_job_made_first_is_kept(executor: Executor, tmp_path: Path) -> None:
+    found = []
+    with pytest.raises(UserError, match="second half"):
+        for result in run([HALF, 2], Square(tmp_path / "log"), lambda job: False, executor):
+            found.append(result.value)
+    assert sorted(found) == [4, HALF**2]
+
+
+def test_if_nothing_works_the_rest_is_not_tried(tmp_path: Path) -> None:
+    with pytest.raises(JobError, match=r"^prompt 101.* \(3 of 50 jobs failed"):
+        list(run([USERS] * 50, Square(tmp_path / "log"), lambda job: False, Serial(CPU, 1)))
+
+
+def test_a_dead_worker_costs_its_job_alone(pool: Pool, tmp_path: Path) -> None:
+    found = {}
+    with pytest.raises(JobError, match=r"^100: its worker was killed by signal 9; if memory"):
+        for result in run(
+            [1, 2, DEADLY, 4, 5, 6], Square(tmp_path / "log"), lambda job: False, Processes(pool)
+        ):
+            found[result.job] = result.value
+    assert set(found) == {1, 2, 4, 5, 6}
+    assert len(values([7, 8], Square(tmp_path / "log"), Processes(pool))) == 2
+
+
+def test_bits_do_not_depend_on_who_works(pool: Pool) -> None:
+    one, two = (
+        {r.job: r.value for r in run(range(6), matrix, lambda job: False, executor)}
+        for executor in (Serial(CPU, 1), Processes(pool))
+    )
+    assert all(torch.equal(one[job], two[job]) for job in range(6))
+
+
+def test_workers_keep_what_they_opened_until_another_is_asked_for(tmp_path: Path) -> None:
+    pool, log = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"]), tmp_path / "log"
+    for key in ("a", "a", "b"):
+        values([0, 1, 2, 4], Square(log, key), Processes(pool))
+    lines = [line.split(maxsplit=1) for line in log.read_text().splitlines()]
+    pool.end()
+    assert len({process for process, _ in lines}) == 2
+    for mine in {process for process, _ in lines}:
+        said = [what for process, what in lines if process == mine]
+        assert said == ["opens a", "closes a", "opens b"]
+    log.unlink()
+    values([0, 1], Square(log), Serial(CPU, 1))
+    assert [line.split()[1] for line in log.read_text().splitlines()] == ["opens", "closes"]
+
+
+def test_help_is_called_when_it_pays(tmp_path: Path) -> None:
+    pool = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
+    automatic = Automatic(Serial(CPU, 1), Processes(pool))
+    values([0, 1, 2], Square(tmp_path / "few"), automatic)
+    assert not pool.ready and str(os.getpid()) in (tmp_path / "few").read_text()
+    # 2000 jobs of 20 ms: 20 s saved, so others come and this process hands over.
+    jobs = list(range(1000, 3000))
+    for count, _ in enumerate(run(jobs, Square(tmp_path / "many"), lambda job: False, automatic)):
+        if count > 1 and pool.ready:
+            time.sleep(0.01)
+        if count > 1200:
+            break
+    pool.end()
+    openers = {line.split()[0] for line in (tmp_path / "many").read_text().splitlines()}
+    assert str(os.getpid()) in openers and len(openers) == 3
+
+
+_PARENT = """
+from pathlib import Path
+from mitune.jobs import Pool, Processes, run
+from tests.jobs.work import sleep_forever
+
+if __name__ == "__main__":
+    jobs = [Path({folder!r}) / name for name in "ab"]
+    executor = Processes(Pool(["cpu", "cpu"], 1, ["tests.jobs.work"]))
+    list(run(jobs, sleep_forever, lambda job: False, executor))
+"""
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_orphan_stays(sign: signal.Signals, tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(_PARENT.format(folder=str(tmp_path)))
+    root = Path(work.__file__).parents[2]
+    paths = os.pathsep.join([str(root), str(root / "src")])
+    parent = subprocess.Popen(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": paths},
+        stderr=subprocess.DEVNULL,
+    )
+    files = [tmp_path / "a", tmp_path / "b"]
+    assert _soon(lambda: all(f.exists() and f.read_text() for f in files), 120)
+    parent.send_signal(sign)
+    assert parent.wait(20) != 0
+    assert _soon(lambda: not any(Path(f"/proc/{f.read_text()}").exists() for f in files), 20)
+
+
+def _soon(happened: Callable[[], bool], seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if happened():
+            return True
+        time.sleep(0.05)
+    return False
