@@ -15,6 +15,7 @@ from mitune.metrics.base import MetricError, Network, Scorer, batches
 from mitune.metrics.checkpoint import tensors
 from mitune.metrics.clip_model import ClipEncoders
 from mitune.metrics.pixels import Pixels
+from mitune.metrics.units import Units
 
 
 class Aesthetic(Network):
@@ -27,6 +28,7 @@ class Aesthetic(Network):
     """
 
     scale: ClassVar[str] = "predicted rating, about 1 to 10"
+    units: ClassVar[Units] = Units("points")
     preprocessing: ClassVar[str] = "shorter side bicubic (PIL), centre crop, CLIP mean and std"
 
     kind: Literal["aesthetic"] = "aesthetic"

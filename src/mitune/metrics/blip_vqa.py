@@ -26,6 +26,7 @@ from mitune.metrics.blip_checkpoint import (
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
 from mitune.metrics.questions import open_chunker, questions
+from mitune.metrics.units import Units
 
 if TYPE_CHECKING:
     from transformers import BertTokenizer, BlipForQuestionAnswering
@@ -50,6 +51,7 @@ class BlipVqa(Network):
     """
 
     scale: ClassVar[str] = "probability, 0 to 1"
+    units: ClassVar[Units] = Units("proportion")
     preprocessing: ClassVar[str] = "stretched to a square, bicubic (PIL)"
 
     kind: Literal["blip_vqa"] = "blip_vqa"

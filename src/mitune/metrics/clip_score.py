@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from mitune.metrics.base import Network, Scorer
 from mitune.metrics.clip_model import ClipEncoders
-from mitune.metrics.pixels import HALF, Pixels
+from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
+from mitune.metrics.units import Units
 
 
 class ClipScore(Network):
@@ -20,16 +21,17 @@ class ClipScore(Network):
     `path` says whose: T2I-CompBench's is `openai/clip-vit-base-patch32`; the "CLIP" of
     Diffusion-DPO's code, DSPO and Diff-contrast is `laion/CLIP-ViT-H-14-laion2B-s32B-b79K`. That
     code prepares pictures as HPS does (`hps.py`); here both are cropped, which is the same for
-    square pictures up to the kind of bicubic interpolation. `mean` and `std` are by default the
-    miniature's, pixels in [-1, 1]; the others have CLIP's own (docs/metrics.md).
+    square pictures up to the kind of bicubic interpolation. `mean` and `std` are by default CLIP's
+    own; the miniature's says its own, pixels in [-1, 1] (conf/base).
     """
 
     scale: ClassVar[str] = "cosine, -1 to 1"
+    units: ClassVar[Units] = Units("cosine")
     preprocessing: ClassVar[str] = "shorter side bicubic (PIL), centre crop"
 
     kind: Literal["clip_score"] = "clip_score"
-    mean: tuple[float, float, float] = HALF
-    std: tuple[float, float, float] = HALF
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
 
     def load(self, device: torch.device) -> Scorer:
         """Read the model. Raises MetricError if weights are missing or truncated."""

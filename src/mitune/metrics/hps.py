@@ -17,6 +17,7 @@ from mitune.metrics.clip_model import ClipEncoders, read_clip
 from mitune.metrics.open_clip import from_open_clip
 from mitune.metrics.padded_pixels import PaddedPixels
 from mitune.metrics.remedy import on_hub
+from mitune.metrics.units import Units
 
 if TYPE_CHECKING:
     from transformers import CLIPModel
@@ -42,6 +43,7 @@ class HpsScore(Network):
     """
 
     scale: ClassVar[str] = "cosine, -1 to 1 (published tables: times 100)"
+    units: ClassVar[Units] = Units("cosine")
     preprocessing: ClassVar[str] = (
         "longer side bicubic on the tensor, black padding, CLIP mean and std"
     )

@@ -17,6 +17,7 @@ from mitune.metrics.blip_names import blip_name
 from mitune.metrics.checkpoint import build, count, released_file, tensors
 from mitune.metrics.pixels import Pixels
 from mitune.metrics.remedy import on_hub
+from mitune.metrics.units import Units
 
 if TYPE_CHECKING:
     from transformers import BlipTextModel, BlipVisionModel
@@ -37,6 +38,7 @@ class ImageReward(Network):
     """
 
     scale: ClassVar[str] = "standardised reward, about -2 to 2"
+    units: ClassVar[Units] = Units("points")
     preprocessing: ClassVar[str] = "shorter side bicubic (PIL), centre crop, CLIP mean and std"
 
     kind: Literal["image_reward"] = "image_reward"

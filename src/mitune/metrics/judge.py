@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from mitune.metrics.base import MetricError, Scorer, Weights
+from mitune.metrics.units import Units
 from mitune.miniature.caption import read
 from mitune.miniature.judge import Judge
 from mitune.miniature.scene import CANVAS
@@ -26,6 +27,7 @@ class JudgeScore(Weights):
     """
 
     scale: ClassVar[str] = "probability, 0 to 1"
+    units: ClassVar[Units] = Units("proportion", threshold=0.5)
     preprocessing: ClassVar[str] = "none: 64 x 64 pixels"
 
     kind: Literal["judge"] = "judge"

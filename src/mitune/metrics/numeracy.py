@@ -27,6 +27,7 @@ from mitune.language.nouns import (
 from mitune.metrics.base import Metric, Scorer
 from mitune.metrics.boxes import Box, Boxes, containment, iou
 from mitune.metrics.detectors import DetectorConfig
+from mitune.metrics.units import Units
 
 # Misspelt as in the prompts that have it.
 ALIASES = PEOPLE | {
@@ -48,6 +49,7 @@ class Numeracy(Metric):
     """
 
     scale: ClassVar[str] = "0 to 1; open-vocabulary detector, not comparable with UniDet's"
+    units: ClassVar[Units] = Units("proportion")
     preprocessing: ClassVar[str] = "the detector's"
     label_match: ClassVar[Literal["equal", "contain"]] = "contain"
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mitune.metrics.base import Network, Scorer
 from mitune.metrics.clip_model import ClipEncoders
 from mitune.metrics.pixels import Pixels
+from mitune.metrics.units import Units
 
 
 class PickScore(Network):
@@ -24,6 +25,7 @@ class PickScore(Network):
     """
 
     scale: ClassVar[str] = "exp(logit scale) times cosine, about 18 to 24"
+    units: ClassVar[Units] = Units("logit")
     preprocessing: ClassVar[str] = (
         "shorter side bicubic (PIL), centre crop rounded down, CLIP mean and std"
     )

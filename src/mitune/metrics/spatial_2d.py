@@ -21,6 +21,7 @@ from mitune.language.relations import Relation, read_relation
 from mitune.metrics.base import Metric, Scorer
 from mitune.metrics.boxes import Box, Boxes, centre, iou
 from mitune.metrics.detectors import DetectorConfig
+from mitune.metrics.units import Units
 
 OFFICIAL_NEAR = 150.0  # pixels, after the official resize
 _SHORTER, _LONGER = 479.0, 480.0
@@ -60,6 +61,7 @@ class Spatial2D(Metric):
     """
 
     scale: ClassVar[str] = "0, or 0.5 to 1; open-vocabulary detector, not comparable with UniDet's"
+    units: ClassVar[Units] = Units("proportion")
     preprocessing: ClassVar[str] = "the detector's"
     label_match: ClassVar[Literal["equal", "contain"]] = "equal"
 

@@ -19,6 +19,7 @@ from mitune.metrics.base import Metric, Scorer, batches
 from mitune.metrics.boxes import Box, Boxes, iou
 from mitune.metrics.depth import DepthConfig
 from mitune.metrics.detectors import DetectorConfig
+from mitune.metrics.units import Units
 
 _OVERLAP = 0.5
 _NEARER = {"in front of": 1, "behind": -1, "hidden": -1}  # sign of nearness, first - second
@@ -35,6 +36,7 @@ class Spatial3D(Metric):
     """
 
     scale: ClassVar[str] = "0 to 1; open-vocabulary detector, not comparable with UniDet's"
+    units: ClassVar[Units] = Units("proportion")
     preprocessing: ClassVar[str] = "the detector's and the depth estimator's"
     label_match: ClassVar[Literal["equal", "contain"]] = "contain"
 

@@ -23,6 +23,7 @@ from mitune.metrics.base import Metric, MetricError, Scorer
 from mitune.metrics.blip_vqa import BlipVqa
 from mitune.metrics.clip_score import ClipScore
 from mitune.metrics.spatial_2d import OFFICIAL_WORDINGS, Spatial2D
+from mitune.metrics.units import Units
 
 Kind: TypeAlias = Literal["spatial", "action", "both"]
 
@@ -47,6 +48,7 @@ class ThreeInOne(Metric):
     """
 
     scale: ClassVar[str] = "mean of two probabilities and a cosine, about 0 to 1"
+    units: ClassVar[Units] = Units("index")
     preprocessing: ClassVar[str] = "that of its parts"
     label_match: ClassVar[Literal["equal", "contain"]] = Spatial2D.label_match
 

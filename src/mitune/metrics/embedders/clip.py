@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from mitune.metrics.base import Network
 from mitune.metrics.clip_model import ClipEncoders
 from mitune.metrics.embedders.base import Embedder, batched
-from mitune.metrics.pixels import HALF, Pixels
+from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
 
 
 class ClipImage(Network):
     """Projected, normalised image embeddings, (N, D) with norm 1.
 
-    CMMD's own is OpenAI's ViT-L/14 at 336 pixels with OpenAI's mean and std; `mean` and `std` are
-    by default the miniature's, pixels in [-1, 1].
+    CMMD's own is OpenAI's ViT-L/14 at 336 pixels with OpenAI's mean and std, the defaults; the
+    miniature's says its own, pixels in [-1, 1] (conf/base).
     """
 
     scale: ClassVar[str] = "unit vectors"
     preprocessing: ClassVar[str] = "centre crop to a square, bicubic (PIL)"
 
     kind: Literal["clip"] = "clip"
-    mean: tuple[float, float, float] = HALF
-    std: tuple[float, float, float] = HALF
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
 
     def load(self, device: torch.device) -> Embedder:
         """Read the model. Raises MetricError if weights are missing or truncated."""
