@@ -50,6 +50,12 @@ def summarise(
     return pd.DataFrame(rows)
 
 
+def categories_of(summary: pd.DataFrame) -> list[str]:
+    """Categories worth a column of their own, `all` last; of one alone, that one and not `all`."""
+    named = [c for c in dict.fromkeys(summary["category"]) if c != ALL]
+    return named if len(named) == 1 else [*named, ALL]
+
+
 def paired(
     evaluations: Mapping[str, pd.DataFrame], first: str, second: str, metric: str
 ) -> Interval:

@@ -26,13 +26,22 @@ def test_every_stage_and_composite_is_registered(project) -> None:
     assert set(project) >= {
         "__default__", "mitune", "mitune_r1", "mitune_r2", "mitune_r3", "prompts", "generate",
         "rank", "compose", "finetune", "evaluate", "report", "controls", "agreement", "pretrain",
-        "score", "quality", "guidance_grid",
+        "score", "quality", "guidance_grid", "guidance_curve",
     }  # fmt: skip
     assert project["__default__"] == project["mitune"] == project["mitune_r2"]
 
 
 @pytest.mark.parametrize(
-    "name", ["mitune_r3", "agreement", "pretrain", "score", "quality_r3", "guidance_grid"]
+    "name",
+    [
+        "mitune_r3",
+        "agreement",
+        "pretrain",
+        "score",
+        "quality_r3",
+        "guidance_grid",
+        "guidance_curve",
+    ],
 )
 def test_every_dataset_is_kept(project, catalog, name: str) -> None:
     """An unmatched name would silently stay in memory."""

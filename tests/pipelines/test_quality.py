@@ -12,10 +12,12 @@ from PIL import Image
 from mitune.datasets.features import FeaturesDataset
 from mitune.errors import UserError
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD
+from mitune.pipelines.arms import BASE
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.quality.embed import embed_references
 from mitune.pipelines.quality.nodes import compare
 from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.shared.arms import record_arms
 from mitune.pipelines.shared.preflight import check_quality
 from mitune.pipelines.shared.resources import Resources
 from mitune.settings import CONFIG_LOADER_ARGS
@@ -95,7 +97,7 @@ def test_references_are_embedded_once_and_a_folder_has_no_control(tmp_path: Path
     other = rendered.measures["one"].model_copy(update={"embedder": changed})
     renamed = rendered.model_copy(update={"measures": {"one": other}})
     with pytest.raises(UserError, match="reference: its pictures were not embedded with clip-"):
-        compare(("base",))(renamed, read, read)
+        compare((BASE,))(renamed, record_arms((BASE,)), read, read)
 
 
 def test_missing_references_and_weights_are_found_before_any_node(tmp_path: Path) -> None:

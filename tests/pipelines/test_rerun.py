@@ -21,6 +21,7 @@ from tests.pipelines.conftest import kedro
 
 ROUNDS, CONTROLS = ("round_1", "round_2"), ("random_k", "lowest_k")
 REPORT = {"summarise", "compare_published", "write_report"}
+CURVE = {"guidance_curve.paint_curve", "guidance_curve.draw_curve"}
 
 
 def stage(*names: str, of: tuple[str, ...]) -> set[str]:
@@ -39,7 +40,8 @@ MEASURING = stage("rank", of=ROUNDS) | {
     f"{owner}.evaluate.evaluate" for owner in ("base", *ROUNDS, *CONTROLS)
 }
 EVERYTHING = (
-    {"ingest", "page_facts", "trace_metrics", *REPORT}
+    {"ingest", "page_facts", "trace_metrics", "describe_arms", *REPORT, *CURVE}
+    | {f"{owner}.note_reward" for owner in (*ROUNDS, *CONTROLS)}
     | stage("generate", "rank", of=ROUNDS)
     | stage("compose", "finetune", of=(*ROUNDS, *CONTROLS))
     | stage("evaluate", of=("base", *ROUNDS, *CONTROLS))
@@ -53,33 +55,41 @@ PARAMETERS = {
         stage("finetune", "evaluate", of=("round_1", *CONTROLS))
         | ALL_OF_ROUND_2
         | REPORT
-        | {"page_facts"},
+        | CURVE
+        | {"page_facts", "describe_arms"}
+        | {f"{owner}.note_reward" for owner in (*ROUNDS, *CONTROLS)},
     ),
     "scorer": (
         {"compose.selection.score": "path"},
         stage("compose", "finetune", "evaluate", of=("round_1",))
         | ALL_OF_ROUND_2
         | REPORT
-        | {"page_facts"},
+        | CURVE
+        | {"page_facts", "describe_arms"}
+        | {f"{owner}.note_reward" for owner in ROUNDS},
     ),
     "k": (
         {"compose.selection.k": 2},
         stage("compose", "finetune", "evaluate", of=("round_1",))
         | ALL_OF_ROUND_2
         | REPORT
-        | {"page_facts"},
+        | CURVE
+        | {"page_facts", "describe_arms"}
+        | {f"{owner}.note_reward" for owner in ROUNDS},
     ),
     "k of a control": (
         {"compose_random_k.selection.k": 2},
-        stage("compose", "finetune", "evaluate", of=("random_k",)) | REPORT,
+        stage("compose", "finetune", "evaluate", of=("random_k",))
+        | REPORT
+        | {"random_k.note_reward", "describe_arms", "guidance_curve.draw_curve"},
     ),
     "test steps": (
         {"evaluate.steps": 4},
-        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT,
+        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT | CURVE,
     ),
     "pictures kept": (
         {"evaluate.keep_pictures": 1},
-        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT,
+        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT | CURVE,
     ),
 }
 
@@ -237,7 +247,7 @@ def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
     assert stale() == set()
     judge = copy / "src/mitune/metrics/judge.py"
     judge.write_text(judge.read_text().replace("round(j.score, 2)", "round(j.score, 3)"))
-    assert stale() == MEASURING | REPORT | {"trace_metrics"}
+    assert stale() == MEASURING | REPORT | CURVE | {"trace_metrics"}
     prompts = copy / "data/01_raw/prompts/miniature/color_train.txt"
     prompts.write_text(prompts.read_text() + "a red star and a red star and a red star\n")
     assert stale() == EVERYTHING

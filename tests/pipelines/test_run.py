@@ -26,6 +26,14 @@ def test_the_main_job_runs_to_the_report(project: Path, finished) -> None:
     headline = json.loads(next(_reporting(project).glob("headline.json/*/*")).read_text())
     assert headline["base.judge"]["images"] == 4
     assert "round_2 - random_k.judge" in headline
+    assert "No metric was used to choose or to train" in page
+    first_screen = page.split("<h2>")[0]
+    for text in ("On judge, MI-TUNE R=2", "against random k", "judge over guidance"):
+        assert text in first_screen
+    curve = pd.read_csv(_reporting(project) / "guidance_curve.csv")
+    assert list(curve["model"]) == 2 * ["base"] + 2 * ["round_1"] + 2 * ["round_2"]
+    assert set(curve["scale"]) == {1.0, 3.0} and set(curve["images"]) == {2}
+    assert curve["value"].between(curve["low"], curve["high"]).all()
     timings = json.loads((_reporting(project) / "timings.json").read_text())
     assert "round_2.finetune.train" in timings
 

@@ -24,7 +24,9 @@ from mitune.miniature.caption import read
 from mitune.miniature.render import render
 from mitune.miniature.scene import sample_scene
 from mitune.paper_tables import T2I_COMPBENCH, beside
+from mitune.pipelines.report.changes import largest_changes
 from mitune.pipelines.report.page import render_page
+from mitune.pipelines.shared.arms import read_arms
 
 PROMPTS = ("a red circle", "two stars", "a blue square on the left of a star")
 BOXES = Numeracy(detector={"kind": "owlv2", "path": "nowhere"})
@@ -339,21 +341,27 @@ def test_the_page_shows_published_rows_where_the_metric_is_the_same(
         catalog = session.load_context().catalog
         summary = catalog.load("summary")
         found = beside(summary, {"judge": "blip_vqa", "clip": None}, T2I_COMPBENCH, {})
-        figures = dict.fromkeys(
-            ("alignment", "agreement", "by_rank", "training", "candidates"), b""
+        pictures = dict.fromkeys(
+            ("alignment", "agreement", "by_rank", "training", "candidates", "curve"), b""
         )
+        arms = tuple(arm for arm in read_arms(catalog.load("arms")) if not arm.control)
+        evaluations = [catalog.load(f"{arm.name}.evaluation") for arm in (arms[0], arms[-1])]
         page = render_page(
-            {"base": "base", "round_2": "MI-TUNE R=2"},
-            catalog.load("page_facts"),
-            summary,
-            catalog.load("headline"),
-            catalog.load("timings"),
-            catalog.load("provenance"),
-            asdict(found),
-            catalog.load("metric_provenance"),
-            catalog.load("round_1.agreement"),
-            figures,
-            {name: catalog.load(f"{name}.samples") for name in ("base", "round_2")},
+            arms=arms,
+            units=catalog.load("params:metrics").units,
+            laboratory=True,
+            facts=catalog.load("page_facts"),
+            summary=summary,
+            headline=catalog.load("headline"),
+            timings=catalog.load("timings"),
+            provenance=catalog.load("provenance"),
+            published=asdict(found),
+            metric_provenance=catalog.load("metric_provenance"),
+            agreement=catalog.load("round_1.agreement"),
+            curve=catalog.load("guidance_curve"),
+            pictures=pictures,
+            changes=largest_changes(*evaluations, "judge"),
+            samples={arm.name: catalog.load(f"{arm.name}.samples") for arm in arms},
         )
     section = page.split("<h2>Beside the published figures</h2>")[1].split("<h2>")[0]
     assert section.count("<table>") == len(found.panels) == 6

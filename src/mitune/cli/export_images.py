@@ -36,7 +36,7 @@ def export_images(
         raise click.ClickException(f"no model {name!r}; choose of {', '.join(ARMS)}")
     with run_catalog(project, env, params) as catalog:
         try:
-            written = sum(export.export_images(catalog, name, folder, category))
+            written = sum(export.export_images(catalog, ARMS[name], folder, category))
         except (UserError, DatasetError) as error:
             raise click.ClickException(" ".join(str(error).split())) from None
     click.echo(f"{written} pictures in {folder}; score them with")

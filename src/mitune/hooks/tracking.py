@@ -1,8 +1,8 @@
 """MLflow tracking over catalog metadata: nodes never know of it.
 
-One parent run per `kedro run`, a child per round (and per control); evaluation metrics go to the
-child, and to the parent with step = round. What a dataset is to tracking is its
-`metadata.mlflow`: `evaluation`, `training`, `figure`, `artifact` or `adapter`.
+One parent run per `kedro run`, a child per arm; evaluation metrics go to the child, and those of
+an arm on the curve over rounds to the parent with step = round. What a dataset is to tracking is
+its `metadata.mlflow`: `evaluation`, `training`, `figure`, `artifact` or `adapter`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from mitune.lineage.flat import flat
 from mitune.lineage.location import location
 from mitune.lineage.provenance import revision
+from mitune.pipelines.arms import ARMS
 
 logger = logging.getLogger(__name__)
 _PATIENCE = 10.0  # seconds that another process may hold the database
@@ -134,9 +135,8 @@ class TrackingHooks:
             return
         namespace, _, short = dataset_name.rpartition(".")
         run = self._run_of(namespace) if namespace else self._parent
-        round_ = int(namespace[6:]) if namespace.startswith("round_") else 0
         if kind == "evaluation":
-            self._log_evaluation(run, namespace, round_, data)
+            self._log_evaluation(run, namespace, data)
         elif kind == "training":
             self._log_training(run, data)
         elif kind == "adapter":
@@ -148,20 +148,21 @@ class TrackingHooks:
     def _run_of(self, namespace: str) -> str:
         if namespace not in self._children:
             tags = {"mlflow.runName": namespace, "mlflow.parentRunId": str(self._parent)}
+            if namespace in ARMS:
+                tags["arm.label"] = ARMS[namespace].label
             run = self._client.create_run(self._experiment, tags=tags)
             self._children[namespace] = run.info.run_id
         return self._children[namespace]
 
-    def _log_evaluation(
-        self, run: str | None, namespace: str, round_: int, table: pd.DataFrame
-    ) -> None:
+    def _log_evaluation(self, run: str | None, namespace: str, table: pd.DataFrame) -> None:
+        step = ARMS[namespace].round if namespace in ARMS else None
         scores = table.drop(columns=["image_index", "seed"]).select_dtypes("number")
         model = self._logged_model(namespace)
         for metric in map(str, scores):
             mean = float(table.groupby("prompt_id")[metric].mean().mean())
             self._client.log_metric(run, metric, mean, model_id=model)
-            if namespace == "base" or round_:
-                self._client.log_metric(self._parent, f"test_{metric}", mean, step=round_)
+            if step is not None:
+                self._client.log_metric(self._parent, f"test_{metric}", mean, step=step)
             for category, rows in table.groupby("category"):
                 self._client.log_metric(run, f"{metric}_{category}", float(rows[metric].mean()))
 

@@ -10,6 +10,7 @@ import pandas as pd
 from kedro.io import CatalogProtocol
 from numpy.typing import NDArray
 
+from mitune.arm import Arm
 from mitune.backbones import AdapterRef
 from mitune.candidates import latents_of
 from mitune.errors import UserError
@@ -20,9 +21,9 @@ from mitune.pipelines.shared.shards import read_shards
 
 
 def export_images(
-    catalog: CatalogProtocol, model: str, folder: Path, category: str | None = None
+    catalog: CatalogProtocol, arm: Arm, folder: Path, category: str | None = None
 ) -> Iterator[int]:
-    """Write `{model}.test_images` to T2I-CompBench's layout; yield how many at a time.
+    """Write `{arm.name}.test_images` to T2I-CompBench's layout; yield how many at a time.
 
     `category`: of one category alone; its official scripts take one at a time.
 
@@ -31,13 +32,13 @@ def export_images(
     UserError
         If images are missing or of other settings or code, or as `image_folder.write_folder`.
     """
-    images = f"{model}.test_images"
+    images = f"{arm.name}.test_images"
     if not catalog.exists(images):
         raise UserError(f"{images}: nothing there; run the pipeline that makes them (`mitune`)")
     prompts = _chosen(catalog.load("test_prompts"), category)
     check_prompts(prompts["prompt"])
-    settings = catalog.load("params:evaluate").generation
-    adapter = catalog.load("base_adapter" if model == "base" else f"{model}.adapter")
+    settings = catalog.load(f"params:{arm.guidance}").generation
+    adapter = catalog.load(arm.adapter)
     base, resources = catalog.load("base_model"), catalog.load("params:resources")
     source = evaluation_source(base, adapter)
     shards = read_shards(catalog.load(images), prompts, settings, source)

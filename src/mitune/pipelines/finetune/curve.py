@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mitune import figures
+from mitune.figures.training import training_figure
 
 
 def draw_training(training_log: pd.DataFrame) -> Figure:
     """Loss and gradient norm by step."""
-    return figures.training(training_log)
+    return training_figure(training_log)

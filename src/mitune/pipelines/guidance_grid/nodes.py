@@ -11,12 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from mitune import figures
+from mitune.arm import Arm
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import generate
 from mitune.comparison import mean
 from mitune.datasets.shards import Shards
 from mitune.evaluation import measure
+from mitune.figures.guidance_grid import guidance_grid
 from mitune.jobs import Worker, run
 from mitune.metrics.features import Features
 from mitune.pipelines.evaluate.parameters import Evaluation
@@ -29,7 +30,7 @@ from mitune.pipelines.guidance_grid.cells import (
 )
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
-from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.arms import ArmFacts, read_arms
 from mitune.pipelines.shared.measuring import loaded
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.painting import open_on
@@ -40,8 +41,8 @@ Painter = Callable[..., Iterator[dict[str, pd.DataFrame]]]
 Comparer = Callable[..., tuple[pd.DataFrame, Figure]]
 
 
-def paint_cells(models: tuple[str, ...]) -> Painter:
-    """Node function for `models`, the base first."""
+def paint_cells(arms: tuple[Arm, ...]) -> Painter:
+    """Node function for `arms`, the base first."""
 
     def paint_cells_of_models(
         prompts: pd.DataFrame,
@@ -55,7 +56,7 @@ def paint_cells(models: tuple[str, ...]) -> Painter:
         *adapters: AdapterRef,
     ) -> Iterator[dict[str, pd.DataFrame]]:
         """Yield one shard per cell that is not finished yet."""
-        given = dict(zip(models, adapters, strict=True))
+        given = {arm.name: ref for arm, ref in zip(arms, adapters, strict=True)}
         cells = cells_of(model, given, evaluation.generation, grid)
         keys = {cell.shard: cell.key(prompts, metrics, quality) for cell in cells}
 
@@ -103,11 +104,12 @@ class CellWork:
         yield pd.concat(tables, ignore_index=True).assign(model=cell.model, scale=cell.scale)
 
 
-def compare_cells(models: tuple[str, ...]) -> Comparer:
-    """Node function for `models`, the base first."""
+def compare_cells(arms: tuple[Arm, ...]) -> Comparer:
+    """Node function for `arms`, the base first."""
 
     def compare_cells_of_models(
         shards: Shards,
+        facts: ArmFacts,
         reference: dict[str, Features],
         prompts: pd.DataFrame,
         model: ModelRef,
@@ -118,26 +120,27 @@ def compare_cells(models: tuple[str, ...]) -> Comparer:
         *adapters: AdapterRef,
     ) -> tuple[pd.DataFrame, Figure]:
         """A row per model, scale and measure, metrics and distances alike, and their figure."""
-        given = dict(zip(models, adapters, strict=True))
+        given = {arm.name: ref for arm, ref in zip(arms, adapters, strict=True)}
         rows: list[dict[str, Any]] = []
         for cell in cells_of(model, given, evaluation.generation, grid):
             table = read_cell(shards, cell, cell.key(prompts, metrics, quality))
-            rows += _measured(cell, table, reference, metrics, quality)
+            rows += measured(cell, table, reference, metrics, quality)
         table = pd.DataFrame(rows).sort_values(["measure", "model", "scale"], ignore_index=True)
-        labels = {model: label(model) for model in dict.fromkeys(table["model"])}
-        alignment, distance = next(iter(metrics.scorers)), next(iter(quality.measures))
-        return table, figures.guidance_grid(table, labels, alignment, distance)
+        shown = [arm for arm in read_arms(facts) if arm.name in given]
+        headline, distance = metrics.headline, next(iter(quality.measures))
+        return table, guidance_grid(table, shown, headline, metrics.units[headline], distance)
 
     return compare_cells_of_models
 
 
-def _measured(
+def measured(
     cell: Cell,
     table: pd.DataFrame,
     reference: dict[str, Features],
     metrics: Metrics,
     quality: QualitySettings,
 ) -> Iterator[dict[str, Any]]:
+    """A row per metric and distance of one cell: model, scale, measure, value, low, high."""
     where = {"model": cell.model, "scale": cell.scale}
     for metric in metrics.scorers:
         found = mean(table, metric)

@@ -2,19 +2,20 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from mitune.arm import Arm
 from mitune.pipelines.guidance_grid.nodes import compare_cells, paint_cells
 from mitune.pipelines.quality.embed import embed_references
 
 _MEASURES = ["params:metrics", "params:quality"]
 
 
-def create_pipeline(models: tuple[str, ...]) -> Pipeline:
+def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
     """tuning_prompts, adapters -> guidance_grid: a search, so never on the test prompts."""
-    adapters = ["base_adapter", *(f"{model}.adapter" for model in models[1:])]
+    adapters = [arm.adapter for arm in arms]
     return Pipeline(
         [
             Node(
-                paint_cells(models),
+                paint_cells(arms),
                 [
                     "tuning_prompts",
                     "base_model",
@@ -35,9 +36,10 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
                 name="guidance_grid.embed_references",
             ),
             Node(
-                compare_cells(models),
+                compare_cells(arms),
                 [
                     "guidance_grid_cells",
+                    "arms",
                     "guidance_grid_references",
                     "tuning_prompts",
                     "base_model",

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from mitune.datasets.shards import Shards
 from mitune.errors import UserError
-from mitune.figures import mi_benchmark_table
+from mitune.figures.mi_benchmark import mi_benchmark_table
 from mitune.jobs import Worker, run
 from mitune.lineage import source_code
 from mitune.mi_benchmark import TASKS, EstimatorConfig, draw

@@ -10,27 +10,29 @@ from typing import TypeAlias
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mitune import figures
+from mitune.arm import Arm
 from mitune.errors import UserError
+from mitune.figures.quality import quality as quality_figure
 from mitune.metrics.features import Features, Moments
 from mitune.metrics.win_rate import win_rate
 from mitune.pipelines.quality.parameters import QualitySettings, embedder_name
-from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.arms import ArmFacts, read_arms
 from mitune.pipelines.shared.metrics import Metrics
 
 CONTROL = "reference again"
 _ByEmbedder: TypeAlias = Mapping[str, Features | Moments]
 
 
-def compare(
-    models: tuple[str, ...],
-) -> Callable[..., tuple[pd.DataFrame, Figure]]:
-    """Node function: one row per model and measure, and their figure."""
+def compare(arms: tuple[Arm, ...]) -> Callable[..., tuple[pd.DataFrame, Figure]]:
+    """Node function: one row per arm and measure, and their figure."""
 
     def compare_models(
-        settings: QualitySettings, reference: _ByEmbedder, *every: _ByEmbedder
+        settings: QualitySettings,
+        facts: ArmFacts,
+        reference: _ByEmbedder,
+        *every: _ByEmbedder,
     ) -> tuple[pd.DataFrame, Figure]:
-        sets = dict(zip(models, every, strict=True))
+        sets = dict(zip((arm.name for arm in arms), every, strict=True))
         rows = []
         for measure, quality in settings.measures.items():
             name = embedder_name(quality.embedder)
@@ -42,7 +44,7 @@ def compare(
                 distance = quality.compare(features, wanted)
                 rows.append({"model": model, "distance": measure, **asdict(distance)})
         table = pd.DataFrame(rows)
-        return table, figures.quality(table, {model: label(model) for model in models}, CONTROL)
+        return table, quality_figure(table, read_arms(facts), CONTROL)
 
     return compare_models
 
@@ -55,14 +57,15 @@ def _seen_by(embedder: str, owner: str, features: _ByEmbedder) -> Features | Mom
     return features[embedder]
 
 
-def count_wins(models: tuple[str, ...]) -> Callable[..., pd.DataFrame]:
-    """Node function: every model against each before it, by metric; a prompt is a trial."""
+def count_wins(arms: tuple[Arm, ...]) -> Callable[..., pd.DataFrame]:
+    """Node function: every arm against each before it, by metric; a prompt is a trial."""
+    names = [arm.name for arm in arms]
 
     def count_wins_of_models(metrics: Metrics, *evaluations: pd.DataFrame) -> pd.DataFrame:
-        tables = dict(zip(models, evaluations, strict=True))
+        tables = dict(zip(names, evaluations, strict=True))
         rows = [
             {"model": model, "other": other, "metric": metric, **asdict(found)}
-            for other, model in combinations(models, 2)
+            for other, model in combinations(names, 2)
             for metric in metrics.scorers
             for found in (win_rate(tables[model], tables[other], metric),)
         ]

@@ -2,14 +2,15 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from mitune.arm import Arm
 from mitune.pipelines.quality.embed import embed_references, embed_test_images
 from mitune.pipelines.quality.nodes import compare, count_wins
 
 _SETTINGS = "params:quality"
 
 
-def create_pipeline(models: tuple[str, ...]) -> Pipeline:
-    """Test images and evaluations of `models` -> distances and win rates; the first is the base."""
+def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
+    """Test images and evaluations of `arms` -> distances and win rates; the first is the base."""
     tables = [
         Node(
             embed_references,
@@ -18,34 +19,33 @@ def create_pipeline(models: tuple[str, ...]) -> Pipeline:
             name="quality.embed_references",
         ),
         Node(
-            compare(models),
-            [_SETTINGS, "reference_features", *(f"{model}.features" for model in models)],
+            compare(arms),
+            [_SETTINGS, "arms", "reference_features", *(f"{arm.name}.features" for arm in arms)],
             ["quality", "quality_figure"],
             name="quality.compare",
         ),
         Node(
-            count_wins(models),
-            ["params:metrics", *(f"{model}.evaluation" for model in models)],
+            count_wins(arms),
+            ["params:metrics", *(f"{arm.name}.evaluation" for arm in arms)],
             "win_rates",
             name="quality.count_wins",
         ),
     ]
-    return Pipeline([*map(_embedding, models), *tables], tags="quality")
+    return Pipeline([*map(_embedding, arms), *tables], tags="quality")
 
 
-def _embedding(model: str) -> Node:
-    adapter = "base_adapter" if model == "base" else f"{model}.adapter"
+def _embedding(arm: Arm) -> Node:
     return Node(
         embed_test_images,
         [
-            f"{model}.test_images",
+            f"{arm.name}.test_images",
             "test_prompts",
             "base_model",
-            adapter,
-            "params:evaluate",
+            arm.adapter,
+            f"params:{arm.guidance}",
             _SETTINGS,
             "params:resources",
         ],
-        f"{model}.features",
-        name=f"{model}.quality.embed",
+        f"{arm.name}.features",
+        name=f"{arm.name}.quality.embed",
     )

@@ -7,11 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mitune import figures
 from mitune.agreement import agreement
 from mitune.backbones import ModelRef
 from mitune.candidates import ESTIMATES
 from mitune.datasets.shards import Shards
+from mitune.figures.agreement import agreement_figure
+from mitune.figures.by_rank import by_rank
+from mitune.figures.contact_sheet import contact_sheet
 from mitune.pipelines.shared.measuring import Measuring, measured
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
@@ -30,15 +32,15 @@ def measure_candidates(
     images = int(scores.groupby("prompt_id").size().iloc[0])  # M
     shown = dict.fromkeys(scores.drop_duplicates("category")["prompt_id"], images)
     work = Measuring(candidates, images, shown, model, metrics, resources)
-    found = measured(work, list(dict.fromkeys(scores["prompt_id"])))
+    measurements = measured(work, list(dict.fromkeys(scores["prompt_id"])))
     sheet = [
         (table["prompt"].iloc[0], *best_first(table, pictures, best))
-        for prompt_id, table, pictures in found
+        for prompt_id, table, pictures in measurements
         if prompt_id in shown
     ]
-    return pd.concat([each.table for each in found], ignore_index=True), figures.contact_sheet(
-        sheet, best, next(iter(metrics.scorers))
-    )
+    threshold = metrics.units[metrics.headline].threshold
+    drawn = contact_sheet(sheet, best, metrics.headline, threshold)
+    return pd.concat([each.table for each in measurements], ignore_index=True), drawn
 
 
 def best_first(
@@ -64,6 +66,6 @@ def analyse(measurements: pd.DataFrame, metrics: Metrics) -> tuple[pd.DataFrame,
     among = agreement(measurements, names, names, np.random.default_rng(1))
     return (
         pd.concat([table, among[among["estimate"] != among["metric"]]], ignore_index=True),
-        figures.agreement(table),
-        figures.by_rank(measurements, estimates, names),
+        agreement_figure(table),
+        by_rank(measurements, estimates, metrics.units),
     )

@@ -35,10 +35,6 @@ def page_facts(
             f"one says about its prompt, and was fine-tuned on the chosen ones "
             f"({rule}{score}, k = {selection.k})."
         ),
-        "reward_note": (
-            "No metric was used to choose or to train: they only measure. The miniature world is a "
-            "laboratory, not evidence about Stable Diffusion."
-        ),
         "cost_note": (
             f"A round evaluates the network {evaluations:,} times for candidates: "
             f"{count} prompts x {images} images x ({sampling:,.0f} in "

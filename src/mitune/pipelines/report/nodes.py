@@ -1,102 +1,123 @@
-"""Summaries of all models, and the page."""
+"""Summaries of all arms, and the page."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from mitune import comparison as library
-from mitune import figures
+from mitune.arm import Arm
+from mitune.figures.alignment import alignment
+from mitune.metrics import JudgeScore
+from mitune.pipelines.report.changes import largest_changes
 from mitune.pipelines.report.page import render_page
-from mitune.pipelines.shared.label import label
+from mitune.pipelines.shared.arms import ArmFacts, read_arms
 from mitune.pipelines.shared.metrics import Metrics
 
 
 def summarise(
-    models: tuple[str, ...],
+    arms: tuple[Arm, ...],
 ) -> Callable[..., tuple[pd.DataFrame, dict[str, Any], Figure]]:
-    """Node function over the evaluations of `models`, in that order; the first is the baseline."""
+    """Node function over the evaluations of `arms`, in that order; the first is the baseline."""
 
-    def summarise_models(
-        metrics: Metrics, *evaluations: pd.DataFrame
+    def summarise_arms(
+        metrics: Metrics, facts: ArmFacts, *evaluations: pd.DataFrame
     ) -> tuple[pd.DataFrame, dict[str, Any], Figure]:
-        by_model = dict(zip(models, evaluations, strict=True))
-        names = list(metrics.scorers)
-        summary = library.summarise(by_model, names, models[0])
-        overall = summary[(summary["category"] == library.ALL)]
-        headline = {
-            f"{row.model}.{row.metric}": {
-                "mean": row.mean,
-                "low": row.low,
-                "high": row.high,
-                "difference_to_base": row.difference,
-                "difference_low": row.difference_low,
-                "difference_high": row.difference_high,
-                "prompts": row.prompts,
-                "images": row.images,
-            }
-            for row in overall.itertuples(index=False)
+        by_arm = {arm.name: table for arm, table in zip(arms, evaluations, strict=True)}
+        shown, metric = read_arms(facts), metrics.headline
+        summary = library.summarise(by_arm, list(metrics.scorers), arms[0].name)
+        used = {arm.name: arm.reward_used for arm in shown}
+        summary["reward_used"] = summary["model"].map(used)
+        headline = _of_everything(summary)
+        for first, second in contrasts(arms):
+            found = library.paired(by_arm, first.name, second.name, metric)
+            headline[f"{first.name} - {second.name}.{metric}"] = asdict(found)
+        categories = library.categories_of(summary)
+        drawn = alignment(summary, categories, metric, metrics.units[metric], shown)
+        return summary, headline, drawn
+
+    return summarise_arms
+
+
+def _of_everything(summary: pd.DataFrame) -> dict[str, Any]:
+    return {
+        f"{row.model}.{row.metric}": {
+            "mean": row.mean,
+            "low": row.low,
+            "high": row.high,
+            "difference_to_base": row.difference,
+            "difference_low": row.difference_low,
+            "difference_high": row.difference_high,
+            "prompts": row.prompts,
+            "images": row.images,
         }
-        for first, second in _contrasts(models):
-            found = library.paired(by_model, first, second, names[0])
-            headline[f"{first} - {second}.{names[0]}"] = {
-                "mean": found.mean,
-                "low": found.low,
-                "high": found.high,
-                "prompts": found.prompts,
-            }
-        labels = {model: label(model) for model in models}
-        return summary, headline, figures.alignment(summary, names[0], labels)
-
-    return summarise_models
+        for row in summary[summary["category"] == library.ALL].itertuples(index=False)
+    }
 
 
-def _contrasts(models: tuple[str, ...]) -> list[tuple[str, str]]:
-    rounds = [m for m in models if m.startswith("round_")]
-    controls = [m for m in models if m.endswith("_k")]
-    return [(r, control) for r in rounds for control in controls]
+def contrasts(arms: tuple[Arm, ...]) -> list[tuple[Arm, Arm]]:
+    """Trained arms against the controls; controls against the first of them."""
+    controls = [arm for arm in arms if arm.control]
+    return [
+        (arm, control)
+        for arm in arms
+        for control in controls
+        if arm.trained and arm is not control and (not arm.control or control is controls[0])
+    ]
 
 
-def write_page(models: tuple[str, ...]) -> Callable[..., str]:
+def write_page(arms: tuple[Arm, ...]) -> Callable[..., str]:
     """Node function: everything on one self-contained page."""
 
     def write_report(
+        metrics: Metrics,
+        described: ArmFacts,
         facts: dict[str, Any],
         summary: pd.DataFrame,
         headline: dict[str, Any],
         timings: dict[str, float],
         provenance: dict[str, Any],
         published: dict[str, Any],
-        metrics: dict[str, dict[str, Any]],
+        metric_provenance: dict[str, dict[str, Any]],
         agreement: pd.DataFrame,
+        curve: pd.DataFrame,
+        curve_figure: bytes,
         alignment_figure: bytes,
         agreement_figure: bytes,
         rank_figure: bytes,
         training_figure: bytes,
         contact_sheet: bytes,
+        before: pd.DataFrame,
+        after: pd.DataFrame,
         *samples: pd.DataFrame,
     ) -> str:
         return render_page(
-            {model: label(model) for model in models},
-            facts,
-            summary,
-            headline,
-            timings,
-            provenance,
-            published,
-            metrics,
-            agreement,
-            {
+            arms=read_arms(described),
+            units=metrics.units,
+            laboratory=any(isinstance(m, JudgeScore) for m in metrics.scorers.values()),
+            facts=facts,
+            summary=summary,
+            headline=headline,
+            timings=timings,
+            provenance=provenance,
+            published=published,
+            metric_provenance=metric_provenance,
+            agreement=agreement,
+            curve=curve,
+            pictures={
+                "curve": curve_figure,
                 "alignment": alignment_figure,
                 "agreement": agreement_figure,
                 "by_rank": rank_figure,
                 "training": training_figure,
                 "candidates": contact_sheet,
             },
-            dict(zip(models, samples, strict=True)),
+            changes=largest_changes(before, after, metrics.headline),
+            samples={arm.name: table for arm, table in zip(arms, samples, strict=True)},
         )
 
     return write_report

@@ -10,15 +10,19 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from mitune.comparison import ALL
+from mitune.arm import Arm
+from mitune.comparison import ALL, categories_of
+from mitune.metrics.units import Units
+from mitune.pipelines.report.changes import Changes
 from mitune.pipelines.report.dependence import dependence_rows
-from mitune.pipelines.shared.label import label
-
-_PROMPTS_SHOWN_PER_CATEGORY = 2
+from mitune.pipelines.report.verdict import by_category, verdict
+from mitune.statistics import Interval
 
 
 def render_page(
-    names: Mapping[str, str],
+    arms: tuple[Arm, ...],
+    units: Mapping[str, Units],
+    laboratory: bool,
     facts: Mapping[str, Any],
     summary: pd.DataFrame,
     headline: Mapping[str, Any],
@@ -27,93 +31,111 @@ def render_page(
     published: Mapping[str, Any],
     metric_provenance: Mapping[str, Mapping[str, Any]],
     agreement: pd.DataFrame,
+    curve: pd.DataFrame,
     pictures: Mapping[str, bytes],
+    changes: Changes,
     samples: Mapping[str, pd.DataFrame],
 ) -> str:
-    """HTML with every picture inside it."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"percent": _percent, "signed": _signed}
-    template = environment.from_string(
+    """HTML with every picture inside it; the first of `arms` is the base, the last is the result.
+
+    `headline` holds differences between arms by `{first} - {second}.{metric}`. `laboratory`:
+    whether all of this happened in the miniature world.
+    """
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("mitune.pipelines.report").joinpath("templates/report.html").read_text()
     )
-    metrics = list(dict.fromkeys(summary["metric"]))
-    last = list(names)[-1]
+    metric = next(iter(units))
+    cells = {(r.model, r.category, r.metric): r for r in summary.itertuples(index=False)}
+    overall = {arm.name: cells[arm.name, ALL, metric] for arm in arms}
+    contrasts = _contrasts(arms, headline, metric)
+    last = arms[-1]
+    result = overall[last.name]
+    differences = {arms[0].label: _difference(result)}
+    yardstick = next((arm for arm in arms if arm.control), None)
+    if yardstick and (last, yardstick) in contrasts:
+        differences[yardstick.label] = contrasts[last, yardstick]
     return template.render(
-        names=names,
+        arms=arms,
+        last=last,
+        units=units,
+        metric=metric,
+        laboratory=laboratory,
         facts=facts,
-        metrics=metrics,
-        categories=[c for c in dict.fromkeys(summary["category"]) if c != ALL],
-        cells={(r.model, r.category, r.metric): r for r in summary.itertuples(index=False)},
-        headline=headline,
-        verdict=verdict(names[last], summary[summary["model"] == last], metrics[0]),
-        contrasts={_contrast(k): v for k, v in headline.items() if " - " in k},
+        categories=categories_of(summary),
+        cells=cells,
+        overall=overall,
+        difference=_difference,
+        yardstick=yardstick,
+        contrasts=contrasts,
+        verdict=verdict(last.label, metric, units[metric], differences),
+        by_category=by_category(summary[summary["model"] == last.name], metric, units[metric]),
+        reward_note=reward_note(arms),
         timings=timings,
         provenance=provenance,
         published=published,
         dependence=dependence_rows(metric_provenance),
         total=sum(timings.values()),
         agreement=agreement.to_dict("records"),
+        curve=curve.iloc[0],
         figures={title: base64.b64encode(png).decode() for title, png in pictures.items()},
-        grid=_grid(samples),
+        changes=changes,
+        grid=_grid(changes, samples, metric, units[metric]),
     )
 
 
-def verdict(name: str, rows: pd.DataFrame, metric: str) -> str:
-    """What the intervals of a model's differences to the base allow to be said, in words."""
-    rows = rows[rows["metric"] == metric].set_index("category")
-    names = ["difference", "difference_low", "difference_high"]
-    difference, low, high = map(float, rows.loc[ALL, names].to_numpy())
-    interval = f"{_signed(low)} to {_signed(high)}"
-    if low > 0 or high < 0:
-        where = "above" if low > 0 else "below"
-        points = abs(100 * difference)
-        said = f"{name} is {points:.1f} points of {metric} {where} the base ({interval})."
-    else:
-        said = f"On {metric}, {name} cannot be told from the base ({interval} points)."
-    parts = rows.drop(index=ALL)
-    parts = parts[parts["prompts"] > 1]  # one prompt has no interval over prompts
-    for verb, chosen in (
-        ("rises", parts[parts["difference_low"] > 0]),
-        ("falls", parts[parts["difference_high"] < 0]),
-    ):
-        if len(chosen):
-            pairs = zip(chosen.index, chosen["difference"], strict=True)
-            named = ", ".join(f"{category} ({_signed(float(d))})" for category, d in pairs)
-            said += f" It {verb} in {named}."
-    return said
+def reward_note(arms: tuple[Arm, ...]) -> str:
+    """Whether a metric has been more than a measure, and of which arms."""
+    used = [arm.label for arm in arms if arm.reward_used]
+    if not used:
+        return "No metric was used to choose or to train: they only measure."
+    return (
+        f"† A metric chose what {', '.join(used)} learned from, or was what it learned to raise: "
+        "that metric does not measure it independently."
+    )
 
 
-def _contrast(key: str) -> str:
-    """`round_1 - random_k.judge` for readers."""
-    models, metric = key.rsplit(".", 1)
-    first, second = models.split(" - ")
-    return f"{label(first)} − {label(second)}, {metric}"
+def _contrasts(
+    arms: tuple[Arm, ...], headline: Mapping[str, Any], metric: str
+) -> dict[tuple[Arm, Arm], Interval]:
+    named = {
+        (first, second): f"{first.name} - {second.name}.{metric}"
+        for second in arms
+        for first in arms
+    }
+    return {pair: Interval(**headline[key]) for pair, key in named.items() if key in headline}
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def _difference(row: Any) -> Interval:
+    """To the base, of a row of the summary."""
+    low, high = row.difference_low, row.difference_high
+    return Interval(row.difference, low, high, float("nan"), row.prompts)
 
 
-def _signed(value: float) -> str:
-    return f"{100 * value:+.1f}"
-
-
-def _grid(samples: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
-    """Rows of the before/after grid: the same prompt and seeds under every model."""
-    first = next(iter(samples.values()))
-    prompts = first.drop_duplicates("prompt_id").groupby("category", sort=False)
-    metric = next(c for c in first if c not in _IDENTITY)
+def _grid(
+    changes: Changes, samples: Mapping[str, pd.DataFrame], metric: str, units: Units
+) -> list[dict[str, Any]]:
+    """Rows of the before/after grid: the same prompt and seeds under every arm."""
     rows = []
-    for row in prompts.head(_PROMPTS_SHOWN_PER_CATEGORY).itertuples():
-        cells = {}
-        for model, table in samples.items():
-            part = table[table["prompt_id"] == row.prompt_id]
-            cells[model] = [
-                {"png": base64.b64encode(png).decode(), "right": score > 0.5, "score": score}
-                for png, score in zip(part["png"], part[metric], strict=True)
-            ]
-        rows.append({"prompt": row.prompt, "category": row.category, "cells": cells})
+    for prompt_id in changes.prompts:
+        parts = {name: t[t["prompt_id"] == prompt_id] for name, t in samples.items()}
+        first = next(iter(parts.values())).iloc[0]
+        rows.append(
+            {
+                "prompt": first["prompt"],
+                "category": first["category"],
+                "change": changes.difference[prompt_id],
+                "cells": {name: _pictures(part, metric, units) for name, part in parts.items()},
+            }
+        )
     return rows
 
 
-_IDENTITY = ("prompt_id", "category", "prompt", "image_index", "seed", "png")
+def _pictures(part: pd.DataFrame, metric: str, units: Units) -> list[dict[str, Any]]:
+    return [
+        {
+            "png": base64.b64encode(png).decode(),
+            "right": units.threshold is not None and score > units.threshold,
+            "score": units.value(score),
+        }
+        for png, score in zip(part["png"], part[metric], strict=True)
+    ]

@@ -14,6 +14,7 @@ from mitune.lineage import source_code
 from mitune.lineage.content import content_digest
 from mitune.metrics import MetricConfig, Scorer
 from mitune.metrics.embedders import EmbedderConfig
+from mitune.metrics.units import Units
 
 
 class Metrics(BaseModel):
@@ -30,6 +31,16 @@ class Metrics(BaseModel):
         if not kept:
             raise ValueError("all of them are null; keep one, the headline of the report")
         return kept
+
+    @property
+    def headline(self) -> str:
+        """The name of the first."""
+        return next(iter(self.scorers))
+
+    @property
+    def units(self) -> dict[str, Units]:
+        """How to read the numbers of each, by its name."""
+        return {name: config.units for name, config in self.scorers.items()}
 
     @property
     def provenance(self) -> dict[str, dict[str, Any]]:

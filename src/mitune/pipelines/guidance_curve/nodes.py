@@ -1,0 +1,88 @@
+"""Paint and measure the cells of the curve as those of the grid; the headline metric alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mitune.arm import Arm
+from mitune.backbones import AdapterRef, ModelRef
+from mitune.datasets.shards import Shards
+from mitune.figures.guidance_curve import guidance_curve
+from mitune.pipelines.evaluate.parameters import Evaluation
+from mitune.pipelines.guidance_curve.parameters import GuidanceCurve
+from mitune.pipelines.guidance_grid.cells import cells_of, read_cell
+from mitune.pipelines.guidance_grid.nodes import Comparer, Painter, measured, paint_cells
+from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.shared.arms import ArmFacts, read_arms
+from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.shared.resources import Resources
+
+_NO_DISTANCES = QualitySettings(measures={})
+
+
+def paint_curve(arms: tuple[Arm, ...]) -> Painter:
+    """Node function for `arms`, the base first."""
+    paint: Callable[..., Iterator[dict[str, pd.DataFrame]]] = paint_cells(arms)
+
+    def paint_curve_of_arms(
+        prompts: pd.DataFrame,
+        model: ModelRef,
+        finished: Shards,
+        evaluation: Evaluation,
+        metrics: Metrics,
+        curve: GuidanceCurve,
+        resources: Resources,
+        *adapters: AdapterRef,
+    ) -> Iterator[dict[str, pd.DataFrame]]:
+        """Yield one shard per cell that is not finished yet."""
+        some, headline = _some(prompts, curve.prompts), _headline(metrics)
+        yield from paint(
+            some, model, finished, evaluation, headline, _NO_DISTANCES, curve.grid, resources,
+            *adapters,
+        )  # fmt: skip
+
+    return paint_curve_of_arms
+
+
+def draw_curve(arms: tuple[Arm, ...]) -> Comparer:
+    """Node function for `arms`, the base first."""
+
+    def draw_curve_of_arms(
+        shards: Shards,
+        facts: ArmFacts,
+        prompts: pd.DataFrame,
+        model: ModelRef,
+        evaluation: Evaluation,
+        metrics: Metrics,
+        curve: GuidanceCurve,
+        *adapters: AdapterRef,
+    ) -> tuple[pd.DataFrame, Figure]:
+        """A row per arm and scale, and their figure."""
+        given = {arm.name: ref for arm, ref in zip(arms, adapters, strict=True)}
+        some, headline = _some(prompts, curve.prompts), _headline(metrics)
+        rows: list[dict[str, Any]] = []
+        for cell in cells_of(model, given, evaluation.generation, curve.grid):
+            table = read_cell(shards, cell, cell.key(some, headline, _NO_DISTANCES))
+            counts = {"prompts": len(some), "images": len(table)}
+            found = measured(cell, table, {}, headline, _NO_DISTANCES)
+            rows += [row | counts for row in found]
+        table = pd.DataFrame(rows).rename(columns={"measure": "metric"})
+        shown = [arm for arm in read_arms(facts) if arm.name in given]
+        units = metrics.units[metrics.headline]
+        return table, guidance_curve(table, metrics.headline, units, shown)
+
+    return draw_curve_of_arms
+
+
+def _some(prompts: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first of each category in turn."""
+    turn = prompts.groupby("category", sort=False).cumcount()
+    return prompts.loc[turn.sort_values(kind="stable").index].head(count)
+
+
+def _headline(metrics: Metrics) -> Metrics:
+    return Metrics(scorers={metrics.headline: metrics.scorers[metrics.headline]})

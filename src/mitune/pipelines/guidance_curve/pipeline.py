@@ -1,0 +1,44 @@
+"""Pipeline `guidance_curve`."""
+
+from kedro.pipeline import Node, Pipeline
+
+from mitune.arm import Arm
+from mitune.pipelines.guidance_curve.nodes import draw_curve, paint_curve
+
+_SETTINGS = ["params:evaluate", "params:metrics", "params:guidance_curve"]
+
+
+def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
+    """tuning_prompts, adapters -> guidance_curve; never on the test prompts: it is looked at."""
+    adapters = [arm.adapter for arm in arms]
+    return Pipeline(
+        [
+            Node(
+                paint_curve(arms),
+                [
+                    "tuning_prompts",
+                    "base_model",
+                    "guidance_curve_finished",
+                    *_SETTINGS,
+                    "params:resources",
+                    *adapters,
+                ],
+                "guidance_curve_cells",
+                name="guidance_curve.paint_curve",
+            ),
+            Node(
+                draw_curve(arms),
+                [
+                    "guidance_curve_cells",
+                    "arms",
+                    "tuning_prompts",
+                    "base_model",
+                    *_SETTINGS,
+                    *adapters,
+                ],
+                ["guidance_curve", "guidance_curve_figure"],
+                name="guidance_curve.draw_curve",
+            ),
+        ],
+        tags="guidance_curve",
+    )
