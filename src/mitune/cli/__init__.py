@@ -25,6 +25,7 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         "export-images": "mitune.cli.export_images.export_images",
         "lineage": "mitune.cli.lineage.lineage",
         "paper-table": "mitune.cli.paper_table.paper_table",
+        "run": "mitune.cli.run.run",
         "status": "mitune.cli.status.status",
     },
 )

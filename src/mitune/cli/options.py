@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
-from kedro.framework.cli.utils import _split_params
 from kedro.framework.project import pipelines
+
+from mitune.cli.params import split_params
 
 
 def _known(context: click.Context, option: click.Parameter, name: str) -> str:
@@ -17,5 +18,5 @@ pipeline_option = click.option(
     "--pipeline", "-p", default="__default__", callback=_known, help="Name of the pipeline."
 )
 params_option = click.option(
-    "--params", default="", callback=_split_params, help="As of `kedro run`: name=value,…"
+    "--params", default="", callback=split_params, help="As of `kedro run`: name=value,…"
 )
