@@ -1,5 +1,6 @@
 """Kedro settings of the project."""
 
+from mitune.environments import Environments
 from mitune.hooks.environment import EnvironmentHooks
 from mitune.hooks.lineage import LineageHooks
 from mitune.hooks.preflight import PreflightHooks
@@ -8,6 +9,7 @@ from mitune.hooks.tracking import TrackingHooks
 
 HOOKS = (EnvironmentHooks(), PreflightHooks(), TimingHooks(), LineageHooks(), TrackingHooks())
 
+CONFIG_LOADER_CLASS = Environments
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
