@@ -235,22 +235,118 @@ def test_more_prompts_and_more_images_reuse_what_is_there(copy: Path) -> None:
         assert after[name]["latent"].tolist()[:3] == table["latent"].tolist()
 
 
-def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
-    def stale() -> set[str]:
-        found = kedro(copy, "status", "--env=smoke", "--pipeline=mitune", "--json")
-        assert found.returncode == 0, found.stderr
-        states = json.loads(found.stdout[found.stdout.index("[\n") :])
-        return {s["node"] for s in states if s["status"] != "fresh"}
+def stale(folder: Path, *arguments: str) -> set[str]:
+    """Nodes that would run, by `kedro status`: the code of `folder`, not of this process."""
+    found = kedro(folder, "status", "--env=smoke", "--pipeline=mitune", "--json", *arguments)
+    assert found.returncode == 0, found.stderr
+    states = json.loads(found.stdout[found.stdout.index("[\n") :])
+    return {s["node"] for s in states if s["status"] != "fresh"}
 
-    training = copy / "src/mitune/training.py"
+
+def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
+    training = copy / "src/mitune/training/loop.py"
     training.write_text(f"# why\n{training.read_text()}")
-    assert stale() == set()
+    assert stale(copy) == set()
     judge = copy / "src/mitune/metrics/judge.py"
     judge.write_text(judge.read_text().replace("round(j.score, 2)", "round(j.score, 3)"))
-    assert stale() == MEASURING | REPORT | CURVE | {"trace_metrics"}
+    assert stale(copy) == MEASURING | REPORT | CURVE | {"trace_metrics"}
     prompts = copy / "data/01_raw/prompts/miniature/color_train.txt"
     prompts.write_text(prompts.read_text() + "a red star and a red star and a red star\n")
-    assert stale() == EVERYTHING
+    assert stale(copy) == EVERYTHING
+
+
+PAINTING = stage("generate", of=ROUNDS) | {
+    f"{owner}.evaluate.generate_test_images" for owner in ("base", *ROUNDS, *CONTROLS)
+}
+TRAINING = {f"{owner}.finetune.train" for owner in (*ROUNDS, *CONTROLS)}
+# What a change of a file concerns itself; what follows from these is stale by its inputs.
+CODE = {
+    "mitune.objectives.sft": TRAINING | {"page_facts"},
+    "mitune.training.loop": TRAINING | {"page_facts"},
+    "mitune.composition.top_k": stage("compose", of=ROUNDS) | {"page_facts"},
+    "mitune.composition.random_k": {"random_k.compose.compose", "page_facts"},
+    "mitune.composition.lowest_k": {"lowest_k.compose.compose"},
+    "mitune.candidates.generation": PAINTING | MEASURING - stage("rank", of=ROUNDS),
+    "mitune.metrics.judge": MEASURING | {"trace_metrics", "summarise", "compare_published"},
+    "mitune.metrics.hps": set(),
+    "mitune.miniature.judge": MEASURING | {"trace_metrics", "summarise", "compare_published"},
+    "mitune.prompt_sources.split_files": {"ingest", "compare_published"},
+    "mitune.prompt_sources.hps": set(),
+}
+OPENING = PAINTING | TRAINING | MEASURING
+AT_LEAST = {
+    "mitune.training.adapters": OPENING,
+    "mitune.guidance.classifier_free": PAINTING,
+    "mitune.diffusion.sampling": PAINTING,
+    "mitune.diffusion.noise": PAINTING | TRAINING,
+    "mitune.diffusion.prediction": PAINTING | TRAINING,
+    "mitune.estimators.information_decomposition": PAINTING,
+    "mitune.estimators.path_score": PAINTING,
+    "mitune.training.timesteps": TRAINING,
+    "mitune.backbones.open_backbone": OPENING,
+    "mitune.backbones.stable_diffusion": OPENING,
+}
+
+
+@pytest.fixture(scope="module")
+def code(project: Path) -> dict[str, set[str]]:
+    """Modules that each node of `mitune` computes with."""
+    bootstrap_project(project)
+    with KedroSession.create(project, env="smoke") as session:
+        plan = open_plan(session.load_context().catalog, ["mitune"])
+        return {node.name: set(plan.code(node)) for node in pipelines["mitune"].nodes}
+
+
+@pytest.mark.parametrize("module", [*CODE, *AT_LEAST])
+def test_a_file_concerns_what_computes_with_it(module: str, code: dict[str, set[str]]) -> None:
+    concerned = {node for node, modules in code.items() if module in modules}
+    if module in CODE:
+        assert concerned == CODE[module]
+    else:
+        assert concerned >= AT_LEAST[module]
+
+
+REGISTRIES = {
+    "objectives": ("SFT", "ObjectiveConfig", "finetune.objective.kind"),
+    "composition": ("TopK", "Composition", "compose.selection.kind"),
+    "guidance": ("ClassifierFree", "GuidanceConfig", "generate.guidance.kind"),
+    "metrics": ("JudgeScore", "MetricConfig", "metrics.scorers.judge.kind"),
+}
+
+
+def _register(folder: Path, package: str) -> str:
+    """Add a method to a package: a file and its place in the union. The parameter that picks it."""
+    known, union, parameter = REGISTRIES[package]
+    root = folder / "src/mitune" / package
+    (root / "newcomer.py").write_text(
+        f"from typing import Literal\n\nfrom mitune.{package} import {known}\n\n\n"
+        f'class Newcomer({known}):\n    kind: Literal["newcomer"] = "newcomer"\n'
+    )
+    registry = root / "__init__.py"
+    registry.write_text(
+        f"{registry.read_text()}\n\nfrom typing import Annotated, TypeAlias\n\n"
+        f"from pydantic import Field\n\nfrom mitune.{package}.newcomer import Newcomer\n\n"
+        f'{union}: TypeAlias = Annotated[{union} | Newcomer, Field(discriminator="kind")]\n'
+    )
+    return parameter
+
+
+def test_a_registered_method_makes_nothing_stale_until_it_is_chosen(copy: Path) -> None:
+    parameters = [_register(copy, package) for package in REGISTRIES]
+    assert stale(copy) == set()
+    chosen = stale(copy, "--params=" + ",".join(f"{name}=newcomer" for name in parameters))
+    assert {
+        "round_1.generate.generate_candidates", "round_1.compose.compose",
+        "random_k.finetune.train", "base.evaluate.evaluate",
+    } <= chosen  # fmt: skip
+    assert "base.evaluate.generate_test_images" not in chosen
+
+
+def test_a_part_of_the_pipeline_does_not_call_what_comes_before_it_stale(copy: Path) -> None:
+    """Kedro types only the parameters of what it runs; those before it have defaults too."""
+    part = kedro(copy, "run", "--env=smoke", "--pipeline=report")
+    assert part.returncode == 0, part.stderr[-2000:]
+    assert "is stale" not in part.stderr + part.stdout
 
 
 def test_candidates_are_made_again_by_other_code_and_by_no_other_comment(copy: Path) -> None:
@@ -263,10 +359,10 @@ def test_candidates_are_made_again_by_other_code_and_by_no_other_comment(copy: P
 
     node = "round_1.generate.generate_candidates"
     before = {pd.read_parquet(p).attrs["key"] for p in folder.glob("*.parquet")}
-    for unrelated in ("prompts", "guidance/__init__", "training"):
+    for unrelated in ("prompts", "guidance/__init__", "training/loop"):
         file = copy / f"src/mitune/{unrelated}.py"
         file.write_text(f"{file.read_text()}\n_UNUSED = 1\n")
-    sampling = copy / "src/mitune/sampling.py"
+    sampling = copy / "src/mitune/diffusion/sampling.py"
     sampling.write_text(f"# why\n{sampling.read_text()}")
     assert keys_after_running() == before
     sampling.write_text(sampling.read_text().replace("_CHECK_EVERY = 8", "_CHECK_EVERY = 4"))

@@ -20,6 +20,7 @@ from mitune.lineage.content import content_digest
 from mitune.lineage.flat import flat
 from mitune.lineage.location import location, version_of
 from mitune.lineage.records import Ingredients, Record, Records
+from mitune.lineage.typed import typed
 
 _IGNORED = "ignored"
 _ABSENT = "absent"
@@ -108,6 +109,10 @@ class Plan:
             if file.is_file() and file.suffix != ".partial"
         }
 
+    def code(self, node: Node) -> dict[str, str]:
+        """Digests of the code that the node's outputs hang on, under its parameters."""
+        return _code(node, self._settings(node))
+
     def inputs(self, node: Node) -> list[str]:
         """Data that a node reads and that counts."""
         return [name for name in node.inputs if not _is_parameter(name) and self._counts(name)]
@@ -128,12 +133,16 @@ class Plan:
     def _ingredients(self, node: Node, of_input: Any) -> Ingredients:
         parameters: dict[str, Any] = {}
         inputs = {name: of_input(name) for name in self.inputs(node)}
-        for name in filter(_is_parameter, node.inputs):
-            value = self._catalog.load(name)
+        settings = self._settings(node)
+        for name, value in settings.items():
             if isinstance(value, NamesFiles):
                 inputs |= {str(file): _content(file) for file in value.files}
             parameters |= flat(name, value)
-        return Ingredients(node.name, source_code.digests(node.func.__module__), parameters, inputs)
+        return Ingredients(node.name, _code(node, settings), parameters, inputs)
+
+    def _settings(self, node: Node) -> dict[str, Any]:
+        names = filter(_is_parameter, node.inputs)
+        return typed(node, {name: self._catalog.load(name) for name in names})
 
     def _wanted_input(self, dataset: str) -> str:
         maker = self._made_by.get(dataset)
@@ -173,6 +182,10 @@ class Plan:
                 yield f"{dataset}: {name} is missing"
             elif found[name] != size:
                 yield f"{dataset}: {name} has {found[name]} bytes, {size} were written"
+
+
+def _code(node: Node, settings: Mapping[str, Any]) -> dict[str, str]:
+    return source_code.computing(settings, node.func.__module__)
 
 
 def _is_parameter(name: str) -> bool:

@@ -65,6 +65,6 @@ def provenance_of(config: MetricConfig | EmbedderConfig) -> dict[str, Any]:
 
 def metric_key(config: MetricConfig | EmbedderConfig) -> str:
     """One name for a metric: its provenance and its code, but not what a user calls it."""
-    code = source_code.digests(type(config).__module__)
+    code = source_code.computing(config)
     facts = json.dumps([provenance_of(config), code], sort_keys=True)
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
