@@ -41,7 +41,7 @@ class Environments(OmegaConfigLoader):
             if merged is None:
                 merged = found
             elif self.merge_strategy.get(key) == "soft":
-                merged = OmegaConf.to_container(OmegaConf.merge(merged, found))
+                merged = dict(OmegaConf.to_container(OmegaConf.merge(merged, found)))  # type: ignore[arg-type]
             else:
                 merged |= found
         if merged is None:

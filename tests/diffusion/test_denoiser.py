@@ -19,7 +19,6 @@ def test_condition_is_a_batch():
     assert len(condition[mask]) == 2
     joined = Condition.cat([condition, condition[:1]])
     assert joined.tensors["mask"].tolist() == [False, True, True, False]
-    assert condition.repeat_interleave(2).tensors["mask"].tolist() == [False] * 2 + [True] * 4
     assert len(condition[:1].expand(5)) == 5
     half = condition.to(dtype=torch.float16)
     assert half.tensors["text"].dtype == torch.float16

@@ -23,30 +23,30 @@ def truth(path, dtype=torch.float64):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_yields_every_representation(path, kind):
     x0, eps, z_t, alpha, sigma = truth(path)
-    prediction = Prediction.from_eps(eps, z_t, alpha, sigma, kind)
+    prediction = Prediction.from_pair(eps, x0, z_t, alpha, sigma, kind)
     assert prediction.kind == kind
     torch.testing.assert_close(prediction.eps, eps)
     torch.testing.assert_close(prediction.x0, x0)
-    torch.testing.assert_close(prediction.velocity, alpha * eps - sigma * x0)
+    torch.testing.assert_close(prediction.to_kind("v_prediction").raw, alpha * eps - sigma * x0)
     torch.testing.assert_close(prediction.flow, eps - x0)
 
 
 @pytest.mark.parametrize(("first", "second"), list(permutations(KINDS, 2)))
 def test_conversion_round_trips(first, second):
-    _, eps, z_t, alpha, sigma = truth(PATHS[0])
-    start = Prediction.from_eps(eps, z_t, alpha, sigma, first)
+    x0, eps, z_t, alpha, sigma = truth(PATHS[0])
+    start = Prediction.from_pair(eps, x0, z_t, alpha, sigma, first)
     torch.testing.assert_close(start.to_kind(second).to_kind(first).raw, start.raw)
     assert start.to_kind(first) is start
 
 
 def test_differences_convert_as_published():
     """|d eps|^2 = abar |d v|^2 and (1 - sigma)^2 |d flow|^2 (methods 1.1; test 6)."""
-    for path, name in zip(PATHS, ("velocity", "flow"), strict=True):
+    for path, kind in zip(PATHS, ("v_prediction", "flow"), strict=True):
         _, eps, z_t, alpha, sigma = truth(path, torch.float32)
         other = eps + 0.3 * eps.flip(0)
-        a, b = (Prediction.from_eps(e, z_t, alpha, sigma, "epsilon") for e in (eps, other))
+        a, b = (Prediction(e, "epsilon", z_t, alpha, sigma) for e in (eps, other))
         by_eps = ((a.eps - b.eps) ** 2).flatten(1).sum(1)
-        by_velocity = ((getattr(a, name) - getattr(b, name)) ** 2).flatten(1).sum(1)
+        by_velocity = ((a.to_kind(kind).raw - b.to_kind(kind).raw) ** 2).flatten(1).sum(1)
         torch.testing.assert_close(by_eps, alpha.flatten() ** 2 * by_velocity, rtol=2e-4, atol=1e-4)
 
 
@@ -61,10 +61,10 @@ def test_velocities_are_exact_at_pure_noise():
 
 
 def test_rows_keep_their_coefficients():
-    _, eps, z_t, alpha, sigma = truth(PATHS[0])
-    whole = Prediction.from_eps(eps, z_t, alpha, sigma, "v_prediction")
+    x0, eps, z_t, alpha, sigma = truth(PATHS[0])
+    whole = Prediction.from_pair(eps, x0, z_t, alpha, sigma, "v_prediction")
     assert torch.equal(whole[1:].x0, whole.x0[1:])
-    scalar = Prediction.from_eps(eps, z_t, alpha[0, 0, 0, 0], sigma[0, 0, 0, 0], "epsilon")
+    scalar = Prediction(eps, "epsilon", z_t, alpha[0, 0, 0, 0], sigma[0, 0, 0, 0])
     assert torch.equal(scalar[1:].x0, scalar.x0[1:])
 
 

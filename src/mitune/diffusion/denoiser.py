@@ -47,10 +47,6 @@ class Condition:
             {name: torch.cat([c.tensors[name] for c in conditions]) for name in names[0]}
         )
 
-    def repeat_interleave(self, n: int) -> "Condition":
-        """Every row n times in a row: the candidates of each prompt, prompt after prompt."""
-        return Condition({k: tensor.repeat_interleave(n, 0) for k, tensor in self.tensors.items()})
-
     def expand(self, n: int) -> "Condition":
         """A single condition as a batch of n (no copy); a batch of n as it is.
 

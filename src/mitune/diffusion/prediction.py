@@ -58,15 +58,6 @@ class Prediction:
                 raw = eps - x0
         return cls(raw, kind, z_t, alpha, sigma)
 
-    @classmethod
-    def from_eps(
-        cls, eps: Tensor, z_t: Tensor, alpha: Tensor, sigma: Tensor, kind: PredictionKind
-    ) -> Self:
-        """The prediction of the given kind whose noise is `eps`; needs alpha > 0 for the others."""
-        if kind == "epsilon":
-            return cls(eps, kind, z_t, alpha, sigma)
-        return cls.from_pair(eps, (z_t - sigma * eps) / alpha, z_t, alpha, sigma, kind)
-
     @property
     def eps(self) -> Tensor:
         """The predicted noise, (B, ...)."""
@@ -92,11 +83,6 @@ class Prediction:
                 return (self.alpha * self.z_t - self.sigma * self.raw) / self._power
             case "flow":
                 return (self.z_t - self.sigma * self.raw) / (self.alpha + self.sigma)
-
-    @property
-    def velocity(self) -> Tensor:
-        """The velocity of v-prediction, v = alpha eps - sigma x0, (B, ...)."""
-        return self.to_kind("v_prediction").raw
 
     @property
     def flow(self) -> Tensor:

@@ -35,9 +35,3 @@ class Information:
             raise ValueError("standard_error: needs two or more independent draws")
         squares = (self.increments.diff(dim=1) ** 2).sum(dim=1)
         return (squares * n / (2 * (n - 1))).sqrt()
-
-    def within(self, low: float, high: float) -> "Information":
-        """Only what was found at low <= log-SNR <= high: a study of windows without a model."""
-        kept = (self.log_snr >= low) & (self.log_snr <= high)
-        columns = self.increments[:, kept.to(self.increments.device)]
-        return Information(columns, self.log_snr[kept], self.independent)

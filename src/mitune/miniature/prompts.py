@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
@@ -42,12 +41,3 @@ def draw_prompts(category: str, split: str, seed: int = 0) -> list[str]:
         if len(found) == SPLITS[split]:
             break
     return list(found)
-
-
-def write_prompts(folder: Path, seed: int = 0) -> None:
-    """`{category}_{split}.txt` for all categories and splits, one prompt a line."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for category in CATEGORIES:
-        for split in SPLITS:
-            lines = draw_prompts(category, split, seed)
-            (folder / f"{category}_{split}.txt").write_text("\n".join(lines) + "\n")
