@@ -4,6 +4,8 @@ A checkpoint that a base model was fine-tuned into (SPRIGHT for Stable Diffusion
 section 4) may predict another quantity, read prompts with other text encoders and work at another
 resolution. Its predictions are read by its own `Prediction`, prompts are encoded anew by whoever
 trains, and latents go by way of pictures.
+
+arXiv:2404.01197.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""log p(x|c) / p(x) of one image, from the errors of its denoising."""
+"""log p(x|c) / p(x) of one image, from the errors of its denoising.
+
+arXiv:2310.07972.
+"""
 
 from typing import Literal
 

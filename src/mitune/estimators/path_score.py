@@ -1,4 +1,7 @@
-"""The estimate that sampling gives for free: MI-TUNE, Alg. 2, and RFMI on the path."""
+"""The estimate that sampling gives for free: MI-TUNE, Alg. 2, and RFMI on the path.
+
+arXiv:2405.20759, arXiv:2503.14358.
+"""
 
 from collections.abc import Iterable
 from typing import Literal

@@ -1,4 +1,7 @@
-"""Classifier-free guidance (Ho and Salimans, 2022)."""
+"""Classifier-free guidance (Ho and Salimans, 2022).
+
+arXiv:2207.12598.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""BLIP-VQA: is everything there that the prompt names? (T2I-CompBench, Huang et al. 2023, 4.2)."""
+"""BLIP-VQA: is everything there that the prompt names? (T2I-CompBench, Huang et al. 2023, 4.2).
+
+arXiv:2307.06350, arXiv:2201.12086.
+"""
 
 from __future__ import annotations
 

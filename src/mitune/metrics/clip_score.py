@@ -1,4 +1,7 @@
-"""CLIP-score: cosine between image and prompt in a CLIP model (Hessel et al. 2021, w = 1)."""
+"""CLIP-score: cosine between image and prompt in a CLIP model (Hessel et al. 2021, w = 1).
+
+arXiv:2104.08718.
+"""
 
 from __future__ import annotations
 

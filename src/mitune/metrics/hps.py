@@ -1,4 +1,7 @@
-"""Human Preference Score: a CLIP ViT-H/14 tuned on human choices (Wu et al. 2023, HPS v2)."""
+"""Human Preference Score: a CLIP ViT-H/14 tuned on human choices (Wu et al. 2023, HPS v2).
+
+arXiv:2306.09341.
+"""
 
 from __future__ import annotations
 

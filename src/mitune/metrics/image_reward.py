@@ -1,4 +1,7 @@
-"""ImageReward v1.0: a BLIP tuned on rankings by people (Xu et al. 2023)."""
+"""ImageReward v1.0: a BLIP tuned on rankings by people (Xu et al. 2023).
+
+arXiv:2304.05977.
+"""
 
 from __future__ import annotations
 

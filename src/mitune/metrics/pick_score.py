@@ -1,4 +1,7 @@
-"""PickScore: a CLIP ViT-H/14 tuned on Pick-a-Pic (Kirstain et al. 2023)."""
+"""PickScore: a CLIP ViT-H/14 tuned on Pick-a-Pic (Kirstain et al. 2023).
+
+arXiv:2305.01569.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DOE: the difference of two cross-entropies (McAllester and Stratos 2020)."""
+"""DOE: the difference of two cross-entropies (McAllester and Stratos 2020).
+
+arXiv:1811.04251.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""MINDE: mutual information from the scores of a diffusion (Franzese et al. 2024)."""
+"""MINDE: mutual information from the scores of a diffusion (Franzese et al. 2024).
+
+arXiv:2310.09031.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Base laws with closed forms, and maps of one side or both that leave the information as it is
 (Czyz et al. 2023, "Beyond Normal"). Random numbers are our own: tasks agree with the published
 package in distribution.
+
+arXiv:2306.11078.
 """
 
 from __future__ import annotations

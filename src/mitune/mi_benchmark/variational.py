@@ -1,4 +1,7 @@
-"""Critics f(x, y) and the bounds they maximise: MINE, Donsker-Varadhan, NWJ, InfoNCE."""
+"""Critics f(x, y) and the bounds they maximise: MINE, Donsker-Varadhan, NWJ, InfoNCE.
+
+arXiv:1801.04062, arXiv:0809.0853, arXiv:1807.03748.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Find the things in a picture: a small centre-point network (Zhou et al. 2019, CenterNet).
 
 Small and big things are found on separate maps, so that one inside another does not collide.
+
+arXiv:1904.07850.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Train the miniature of Stable Diffusion: UNet and text encoder, on careless captions."""
+"""Train the miniature of Stable Diffusion: UNet and text encoder, on careless captions.
+
+arXiv:2303.09556.
+"""
 
 from __future__ import annotations
 

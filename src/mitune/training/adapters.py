@@ -1,4 +1,7 @@
-"""Low-rank adapters through peft: attach, save, load. DoRA (Liu et al. 2024) is the default."""
+"""Low-rank adapters through peft: attach, save, load. DoRA (Liu et al. 2024) is the default.
+
+arXiv:2402.09353, arXiv:2106.09685.
+"""
 
 from __future__ import annotations
 

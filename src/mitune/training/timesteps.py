@@ -1,4 +1,7 @@
-"""At which timesteps a model is trained."""
+"""At which timesteps a model is trained.
+
+arXiv:2403.03206.
+"""
 
 from __future__ import annotations
 

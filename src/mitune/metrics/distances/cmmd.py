@@ -1,4 +1,7 @@
-"""CMMD: MMD with a Gaussian kernel on CLIP embeddings (Jayasumana et al. 2024)."""
+"""CMMD: MMD with a Gaussian kernel on CLIP embeddings (Jayasumana et al. 2024).
+
+arXiv:2401.09603.
+"""
 
 from __future__ import annotations
 

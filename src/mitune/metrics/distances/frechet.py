@@ -1,4 +1,7 @@
-"""Fréchet distance of two Gaussians: FID and FD-DINO (Heusel et al. 2017; Stein et al. 2023)."""
+"""Fréchet distance of two Gaussians: FID and FD-DINO (Heusel et al. 2017; Stein et al. 2023).
+
+arXiv:1706.08500, arXiv:2306.04675.
+"""
 
 from __future__ import annotations
 

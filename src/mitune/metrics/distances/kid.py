@@ -1,4 +1,7 @@
-"""KID: unbiased MMD with a cubic kernel (Binkowski et al. 2018)."""
+"""KID: unbiased MMD with a cubic kernel (Binkowski et al. 2018).
+
+arXiv:1801.01401.
+"""
 
 from __future__ import annotations
 
