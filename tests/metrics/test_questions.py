@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mitune.language import parser
 from mitune.language.chunks import noun_chunks
 from mitune.language.parser import parser_version
-from mitune.metrics import MetricError, parser
+from mitune.metrics import MetricError
 from mitune.metrics.questions import SLOTS, clean, open_chunker, questions
 from mitune.miniature.caption import phrase_text, write
 from mitune.miniature.scene import CATEGORIES, sample_description
