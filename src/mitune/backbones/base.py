@@ -43,6 +43,14 @@ class Backbone(Protocol):
     @property
     def latent_shape(self) -> tuple[int, int, int]: ...
     def encode_prompts(self, prompts: Sequence[str]) -> Condition: ...
+    def token_offsets(self, prompt: str) -> list[tuple[int, int]]:
+        """Where in `prompt` each token that CLIP reads stands, (start, end) in characters.
+
+        One for every position of the text's embedding up to the end token; those of the start and
+        the end token are empty.
+        """
+        ...
+
     def keep_network(self) -> None:
         """Leave nothing but the network on the accelerator."""
         ...

@@ -90,6 +90,16 @@ class PipelineBackbone(ABC):
     def encode_prompts(self, prompts: Sequence[str]) -> Condition:
         """Embeddings as the pipeline makes them; the empty prompt is its unconditional branch."""
 
+    def token_offsets(self, prompt: str) -> list[tuple[int, int]]:
+        """(start, end) in characters of each token, as CLIP's tokenizer cuts and truncates."""
+        encoded = self.pipeline.tokenizer(
+            prompt,
+            truncation=True,
+            max_length=self.pipeline.tokenizer.model_max_length,
+            return_offsets_mapping=True,
+        )
+        return [(start, end) for start, end in encoded["offset_mapping"]]
+
     @property
     def network(self) -> nn.Module:
         """The trainable network."""

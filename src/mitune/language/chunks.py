@@ -82,8 +82,13 @@ _AS_NOUNS = _words(
 
 def noun_chunks(text: str) -> list[str]:
     """Noun phrases of `text` in order, as they are written there."""
+    return [text[start:end] for start, end in noun_chunk_spans(text)]
+
+
+def noun_chunk_spans(text: str) -> list[tuple[int, int]]:
+    """Where they stand: (start, end) in characters."""
     opening = _OPENING.match(text)
-    chunks: list[str] = []
+    chunks: list[tuple[int, int]] = []
     run: list[re.Match[str]] = []
     tokens = list(_TOKEN.finditer(text, opening.end() if opening else 0))
     for token, following in zip(tokens, [*tokens[1:], None], strict=False):
@@ -93,14 +98,19 @@ def noun_chunks(text: str) -> list[str]:
             continue
         alone = word in _PRONOUNS and not (word == "her" and following)
         if alone or word in _DETERMINERS or _breaks(word, run):
-            _close(run, text, chunks)
+            _close(run, chunks)
             run = []
         if alone:
-            chunks.append(token.group())
+            chunks.append(token.span())
         elif not _breaks(word, run):
             run.append(token)
-    _close(run, text, chunks)
+    _close(run, chunks)
     return chunks
+
+
+def is_pronoun(phrase: str) -> bool:
+    """Whether a phrase is nothing but a pronoun."""
+    return phrase.lower() in _PRONOUNS
 
 
 def _lists_adjectives(word: str, run: list[re.Match[str]], following: re.Match[str] | None) -> bool:
@@ -124,11 +134,11 @@ def _breaks(word: str, run: list[re.Match[str]]) -> bool:
     return verbal and not modified
 
 
-def _close(run: list[re.Match[str]], text: str, chunks: list[str]) -> None:
+def _close(run: list[re.Match[str]], chunks: list[tuple[int, int]]) -> None:
     """Add what the run says; adjectives alone are a predicate (`is white`), not a thing."""
     words = [token.group().lower() for token in run]
     while words and words[-1] in (",", "and"):
         words.pop()
     named = any(word not in _DETERMINERS | _ADJECTIVES for word in words)
     if named or (len(words) > 1 and words[0] in _DETERMINERS):
-        chunks.append(text[run[0].start() : run[len(words) - 1].end()])
+        chunks.append((run[0].start(), run[len(words) - 1].end()))
