@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mitune.errors import UserError
 from mitune.language import parser
 from mitune.language.chunks import noun_chunks
 from mitune.language.parser import parser_version
-from mitune.metrics import MetricError
 from mitune.metrics.questions import SLOTS, clean, open_chunker, questions
 from mitune.miniature.caption import phrase_text, write
 from mitune.miniature.scene import CATEGORIES, sample_description
@@ -123,7 +123,7 @@ def test_spacy_finds_what_is_listed_by_hand() -> None:
 
 def test_a_missing_spacy_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spacy", None)
-    with pytest.raises(MetricError, match="chunker: spacy is not installed; `pip install") as found:
+    with pytest.raises(UserError, match="chunker: spacy is not installed; `pip install") as found:
         open_chunker("spacy")
     assert "\n" not in str(found.value)
 
@@ -131,7 +131,7 @@ def test_a_missing_spacy_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_model_of_spacy_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("spacy")
     monkeypatch.setattr(parser, "_MODEL", "no_such_model")
-    with pytest.raises(MetricError, match="model no_such_model is not installed") as found:
+    with pytest.raises(UserError, match="model no_such_model is not installed") as found:
         open_chunker("spacy")
     assert "\n" not in str(found.value)
 

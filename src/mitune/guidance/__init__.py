@@ -4,12 +4,15 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from mitune.guidance.attend_and_excite import AttendAndExcite
 from mitune.guidance.base import Guidance
 from mitune.guidance.classifier_free import ClassifierFree
 
 GuidanceConfig: TypeAlias = Annotated[
-    ClassifierFree,
+    ClassifierFree | AttendAndExcite,
     Field(discriminator="kind"),
 ]
+for _method in (AttendAndExcite,):  # those that wrap another
+    _method.model_rebuild(_types_namespace={"GuidanceConfig": GuidanceConfig})
 
-__all__ = ["ClassifierFree", "Guidance", "GuidanceConfig"]
+__all__ = ["AttendAndExcite", "ClassifierFree", "Guidance", "GuidanceConfig"]

@@ -1,0 +1,212 @@
+"""Attend-and-Excite (Chefer et al., 2023, arXiv:2301.13826): no subject is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from torch import Tensor
+from typing_extensions import Self
+
+from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
+from mitune.backbones.base import Backbone
+from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.diffusion.guided import Guided, Guiding
+from mitune.errors import UserError
+from mitune.guidance.classifier_free import ClassifierFree
+from mitune.guidance.smoothing import smooth
+from mitune.language.parser import ParserName
+from mitune.language.phrases import PhraseReader, tokens_in
+
+if TYPE_CHECKING:
+    from mitune.guidance import GuidanceConfig
+
+_CONTRAST = 100  # of attention over tokens, before their softmax
+
+
+class AttendAndExcite(BaseModel):
+    """Move z_t until every subject has a place that attends to it, then guide there by `over`.
+
+    A (h, w, L) is cross-attention, averaged over heads and layers at `downsampling`, made
+    softmax(100 A) over the tokens of the sentence and smoothed. With S the subject tokens,
+
+        loss = max_s max(0, 1 - max_pixels A_s),    z_t <- z_t - a_i grad loss      (eqs. 1 and 2)
+
+    in the first half of n steps, a_i = `step_size` sqrt(1 - i / 2(n - 1)); at the steps of
+    `thresholds` up to `refinements` times more, until the loss is at most 1 - threshold. One
+    gradient pass ends at the last map that it needs, and after the last altered step there is none.
+
+    Defaults: the paper's, in fractions of its 50 steps. Departures: z_t is what the network is
+    given, where the release moves the sampler's state (Euler's is scaled differently); subjects
+    are the heads of noun phrases, the last piece of each, which the paper leaves to the user.
+    `tokens: padded` is the release on SD 1.x: all positions but the first and the last compete,
+    end and padding too; SD 2.1 needs `sentence`, since its padding soaks up attention. Under
+    it a path score is a score, no KL: the path does not follow p(z_t | c).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["attend_and_excite"] = "attend_and_excite"
+    over: GuidanceConfig = Field(default_factory=ClassifierFree)
+    step_size: float = 20.0
+    altered: float = Field(0.5, ge=0, le=1)  # of the steps
+    # (when, as a fraction of the steps; attention that every subject is to reach)
+    thresholds: tuple[tuple[float, float], ...] = ((0.0, 0.05), (0.2, 0.5), (0.4, 0.8))
+    refinements: NonNegativeInt = 20
+    downsampling: PositiveInt = 4  # of the latent: 16 x 16 on Stable Diffusion
+    tokens: Literal["sentence", "padded"] = "sentence"
+    parser: ParserName = "built_in"
+    # Positions by prompt, counted from the start token, instead of the heads of its phrases.
+    token_indices: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+
+    def evaluations(self, steps: int) -> float:
+        """At most: a gradient counts as an evaluation, refinements may end early."""
+        thresholds = _thresholds_at(self, steps)
+        passes = len({*range(round(self.altered * steps)), *thresholds})
+        return self.over.evaluations(steps) + 2 * (passes + self.refinements * len(thresholds))
+
+    def at_scale(self, scale: float) -> Self:
+        """Over the same guidance with another scale."""
+        return self.model_copy(update={"over": self.over.at_scale(scale)})
+
+    def start(
+        self,
+        model: Backbone,
+        prompts: Sequence[str],
+        condition: Condition,
+        null: Condition,
+        steps: int,
+    ) -> AttendAndExciteGuiding:
+        """A guide for models with cross-attention at `downsampling`.
+
+        Raises
+        ------
+        UserError
+            If the network has none, a token is not of the sentence, or the parser is missing.
+        """
+        layers = attention_layers(model.network, "cross", [self.downsampling])
+        length = condition.tensors["prompt"].shape[1]
+        sentences = torch.zeros(len(prompts), length, dtype=torch.bool)
+        subjects = sentences.clone()
+        reader = PhraseReader(self.parser, "guidance.parser")
+        for row, prompt in enumerate(prompts):
+            offsets = model.token_offsets(prompt)
+            end = length - 1 if self.tokens == "padded" else len(offsets) - 1
+            sentences[row, 1:end] = True
+            subjects[row, _subjects(self, prompt, offsets, reader)] = True
+        over = self.over.start(model, prompts, condition, null, steps)
+        rows = subjects.any(dim=1).nonzero()[:, 0]
+        masks = (mask[rows].to(model.device) for mask in (sentences, subjects))
+        return AttendAndExciteGuiding(
+            self, over, model.denoiser, layers, rows.to(model.device), condition[rows], *masks
+        )
+
+
+def _thresholds_at(settings: AttendAndExcite, steps: int) -> dict[int, float]:
+    return {min(round(when * steps), steps - 1): value for when, value in settings.thresholds}
+
+
+def _subjects(
+    settings: AttendAndExcite,
+    prompt: str,
+    offsets: Sequence[tuple[int, int]],
+    reader: PhraseReader,
+) -> list[int]:
+    if prompt not in settings.token_indices:
+        return [token for p in reader(prompt) for token in tokens_in(p.head, offsets)[-1:]]
+    given = settings.token_indices[prompt]
+    last = len(offsets) - 2
+    if not all(1 <= token <= last for token in given):
+        raise UserError(
+            f"guidance.token_indices: {prompt!r} has tokens 1 to {last}, got {list(given)}"
+        )
+    return list(given)
+
+
+@dataclass(frozen=True, eq=False)
+class AttendAndExciteGuiding:
+    """Attend-and-Excite of one batch, on the `rows` (n,) that have a subject.
+
+    `condition`, `sentences` and `subjects` (n, L) are of these rows alone.
+    """
+
+    settings: AttendAndExcite
+    over: Guiding
+    denoiser: Denoiser
+    layers: Sequence[AttentionLayer]
+    rows: Tensor
+    condition: Condition
+    sentences: Tensor
+    subjects: Tensor
+
+    @property
+    def steps(self) -> int:
+        """As many as the guidance underneath."""
+        return self.over.steps
+
+    def __call__(self, index: int, z_t: Tensor, t: Tensor) -> Guided:
+        """Move `z_t` (B, ...) where it is to be moved, then guide."""
+        return self.over(index, self.moved(index, z_t, t), t)
+
+    def moved(self, index: int, z_t: Tensor, t: Tensor) -> Tensor:
+        """z_t (B, C, h, w) after step `index`'s updates; itself if there are none."""
+        threshold = _thresholds_at(self.settings, self.steps).get(index)
+        altered = index < round(self.settings.altered * self.steps)
+        if not len(self.rows) or (not altered and threshold is None):
+            return z_t
+        size = self.settings.step_size * (1 - index / 2 / max(self.steps - 1, 1)) ** 0.5
+        every = torch.arange(len(self.rows), device=z_t.device)
+        z, times = z_t[self.rows], t[self.rows]
+        loss, gradient = self.loss_and_gradient(z, times, every)
+        if threshold is not None:
+            most = max(0.0, 1 - threshold)
+            z, gradient = self._refined(z, times, loss, gradient, size, most)
+        if altered:
+            z = z - size * gradient
+        return z_t.index_copy(0, self.rows, z)
+
+    def _refined(
+        self, z: Tensor, t: Tensor, loss: Tensor, gradient: Tensor, size: float, most: float
+    ) -> tuple[Tensor, Tensor]:
+        """As released, a row takes one more update after the first loss that is small enough."""
+        active = (loss > most).nonzero()[:, 0]
+        for _ in range(self.settings.refinements):
+            if not len(active):
+                break
+            better = z[active] - size * gradient[active]
+            z = z.index_copy(0, active, better)
+            unfinished = loss[active] > most
+            new_loss, new_gradient = self.loss_and_gradient(better, t[active], active)
+            loss = loss.index_copy(0, active, new_loss)
+            gradient = gradient.index_copy(0, active, new_gradient)
+            active = active[unfinished]
+        return z, gradient
+
+    def loss_and_gradient(self, z: Tensor, t: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """(m,) and (m, C, h, w) at `z` (m, C, h, w), which are `rows` (m,) of the condition's."""
+        with torch.enable_grad():
+            z = z.detach().requires_grad_(True)
+            with attention_maps(self.layers, leave_after_last=True) as maps:
+                self.denoiser.predict(z, t, self.condition[rows])
+            average = torch.stack(maps).mean(dim=0)
+            height, width = (side // self.settings.downsampling for side in z.shape[-2:])
+            loss = excitation_loss(
+                average.unflatten(1, (height, width)), self.sentences[rows], self.subjects[rows]
+            )
+            (gradient,) = torch.autograd.grad(loss.sum(), z)
+        return loss.detach(), gradient
+
+
+def excitation_loss(attention: Tensor, sentences: Tensor, subjects: Tensor) -> Tensor:
+    """(B,) in [0, 1] of `attention` (B, h, w, L): 1 - the peak of the most neglected subject.
+
+    `sentences` (B, L) marks the tokens that compete, at least one; `subjects` (B, L) those that
+    are to be seen; without any the loss is 0.
+    """
+    others = ~sentences[:, None, None]
+    shares = (_CONTRAST * attention).masked_fill(others, -torch.inf).softmax(dim=-1)
+    peaks = smooth(shares.movedim(-1, 1)).amax(dim=(2, 3))
+    return ((1 - peaks).clamp(min=0) * subjects).amax(dim=1)
