@@ -47,7 +47,8 @@ class Slow:
 def test_maps_are_diffusers_own_and_outputs_do_not_change(unet, kind: str) -> None:
     z_t, t, texts = inputs()
     plain = unet(z_t, t, texts).sample
-    with attention_maps(attention_layers(unet, kind)) as maps:
+    maps: list[torch.Tensor] = []
+    with attention_maps(attention_layers(unet, kind), lambda _, found: maps.append(found)):
         watched = unet(z_t, t, texts).sample
     assert torch.equal(watched, plain)
 
@@ -71,7 +72,8 @@ def test_leaving_early_gives_the_same_maps_and_gradients(unet) -> None:
     past_the_end: list[bool] = []
     end = unet.conv_out.register_forward_hook(lambda *_: past_the_end.append(True))
     for early in (False, True):
-        with attention_maps(layers, leave_after_last=early) as maps:
+        maps: list[torch.Tensor] = []
+        with attention_maps(layers, lambda _, m, maps=maps: maps.append(m), leave_after_last=early):
             unet(z_t, t, texts)
         gradients.append(torch.autograd.grad(torch.stack(maps)[..., 3].amax(), z_t)[0])
     end.remove()
@@ -86,17 +88,25 @@ def test_values_come_from_other_texts_and_keys_do_not(unet) -> None:
     with values_from(layers, texts.clone()):
         assert torch.equal(unet(z_t, t, texts).sample, plain)
     _, _, others = inputs(1)
-    with attention_maps(layers[:1]) as maps, values_from(layers, others):
+    maps: list[torch.Tensor] = []
+    first = attention_maps(layers[:1], lambda _, found: maps.append(found))
+    with first, values_from(layers, others):
         changed = unet(z_t, t, texts).sample
-    with attention_maps(layers[:1]) as plain_maps:
+    with attention_maps(layers[:1], lambda _, found: maps.append(found)):
         assert torch.equal(unet(z_t, t, texts).sample, plain)
     assert not torch.allclose(changed, plain)
-    assert torch.equal(maps[0], plain_maps[0])
+    assert torch.equal(*maps)
 
 
-@pytest.mark.parametrize(
-    "access", [attention_maps, lambda layers: values_from(layers, inputs()[2])]
-)
+def maps_of(layers):
+    return attention_maps(layers, lambda _, found: None)
+
+
+def values_from_others(layers):
+    return values_from(layers, inputs()[2])
+
+
+@pytest.mark.parametrize("access", [maps_of, values_from_others])
 def test_an_error_inside_leaves_no_hook(unet, access: Callable) -> None:
     with pytest.raises(RuntimeError, match="inside"), access(attention_layers(unet, "cross")):
         raise RuntimeError("inside")
@@ -107,9 +117,11 @@ def test_layers_are_told_by_their_grid(unet) -> None:
     z_t, t, texts = inputs()
     layers = attention_layers(unet, "cross")
     assert {layer.downsampling for layer in layers} == {DEEPEST}
-    with attention_maps(layers) as maps:
+    taken = []
+    with attention_maps(layers, lambda layer, found: taken.append((layer, found))):
         unet(z_t, t, texts)
-    for layer, found in zip(layers, maps, strict=True):
+    assert tuple(layer for layer, _ in taken) == layers
+    for layer, found in taken:
         assert found.shape[1] == (8 // layer.downsampling) ** 2
     with pytest.raises(UserError, match="downsampled by 4; this network has it at 2"):
         attention_layers(unet, "cross", [4])

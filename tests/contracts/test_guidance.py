@@ -13,7 +13,13 @@ from mitune.backbones.base import Backbone
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.sampling import build_scheduler
 from mitune.errors import UserError
-from mitune.guidance import AttendAndExcite, ClassifierFree, Guidance, GuidanceConfig
+from mitune.guidance import (
+    AttendAndExcite,
+    ClassifierFree,
+    Guidance,
+    GuidanceConfig,
+    SemanticAware,
+)
 from tests.contracts.tiny import build, noise_of, sampler_of, trajectory
 
 PROMPTS = ["a red circle and a blue square", "two stars", "red"]
@@ -40,6 +46,12 @@ METHODS = {
         refused=("sd3",),
         reason="attends to texts and image jointly",
         at_most=True,
+    ),
+    "s_cfg": Method(
+        on=SemanticAware(scale=SCALE, downsamplings=(2,)),
+        off=SemanticAware(scale=SCALE, downsamplings=(2,), rates=(1, 1)),
+        refused=("sd3",),
+        reason="attends to texts and image jointly",
     ),
 }
 

@@ -7,7 +7,7 @@ read. Adapters must be fused before, and compilation come after: a hook is not c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -25,6 +25,11 @@ class AttentionLayer:
 
     module: Any  # diffusers' Attention
     downsampling: int
+
+    @property
+    def is_cross(self) -> bool:
+        """Whether its keys are a text's, not the latent's own."""
+        return bool(self.module.is_cross_attention)
 
     def map(self, queries: Tensor, keys: Tensor) -> Tensor:
         """softmax(Q K^T / sqrt(d)) averaged over heads: (B, N, L) float32, rows summing to 1.
@@ -52,7 +57,7 @@ def attention_layers(
             f"guidance: needs a UNet's {kind}-attention, and {type(network).__name__} attends to "
             "texts and image jointly; use kind: classifier_free"
         )
-    every = [layer for layer in _all_layers(network) if _is_cross(layer) == (kind == "cross")]
+    every = [layer for layer in _all_layers(network) if layer.is_cross == (kind == "cross")]
     chosen = [e for e in every if downsamplings is None or e.downsampling in downsamplings]
     if not chosen:
         there = ", ".join(str(d) for d in sorted({e.downsampling for e in every})) or "none"
@@ -77,24 +82,21 @@ def _all_layers(unet: UNet2DConditionModel) -> Iterator[AttentionLayer]:
                 yield AttentionLayer(module, 2**level)
 
 
-def _is_cross(layer: AttentionLayer) -> bool:
-    return bool(layer.module.is_cross_attention)
-
-
 class _LastMapTaken(Exception):
     pass
 
 
 @contextmanager
 def attention_maps(
-    layers: Sequence[AttentionLayer], leave_after_last: bool = False
-) -> Iterator[list[Tensor]]:
-    """Collect `AttentionLayer.map` of `layers`, in order, from one network call in the block.
+    layers: Sequence[AttentionLayer],
+    take: Callable[[AttentionLayer, Tensor], None],
+    leave_after_last: bool = False,
+) -> Iterator[None]:
+    """Give `take` each layer of `layers` and its map, as a network call in the block comes to it.
 
     Differentiable where gradients are recorded. With `leave_after_last` the block ends as soon as
-    the last map is taken, since nothing else of the network is wanted.
+    the last layer's map is taken, since nothing else of the network is wanted.
     """
-    maps: list[Tensor] = []
     queries: dict[nn.Module, Tensor] = {}
     layer_of = {layer.module.to_k: layer for layer in layers}
 
@@ -103,7 +105,7 @@ def attention_maps(
 
     def take_map(to_k: nn.Module, _inputs: Any, output: Tensor) -> None:
         layer = layer_of[to_k]
-        maps.append(layer.map(queries.pop(layer.module.to_q), output))
+        take(layer, layer.map(queries.pop(layer.module.to_q), output))
         if leave_after_last and layer is layers[-1]:
             raise _LastMapTaken
 
@@ -112,7 +114,7 @@ def attention_maps(
             hooks.callback(layer.module.to_q.register_forward_hook(keep_queries).remove)
             hooks.callback(layer.module.to_k.register_forward_hook(take_map).remove)
         with suppress(_LastMapTaken):
-            yield maps
+            yield
 
 
 @contextmanager

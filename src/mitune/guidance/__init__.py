@@ -7,12 +7,21 @@ from pydantic import Field
 from mitune.guidance.attend_and_excite import AttendAndExcite
 from mitune.guidance.base import Guidance
 from mitune.guidance.classifier_free import ClassifierFree
+from mitune.guidance.s_cfg import SemanticAware
 
 GuidanceConfig: TypeAlias = Annotated[
-    ClassifierFree | AttendAndExcite,
+    ClassifierFree
+    | AttendAndExcite
+    | SemanticAware,
     Field(discriminator="kind"),
-]
+]  # fmt: skip
 for _method in (AttendAndExcite,):  # those that wrap another
     _method.model_rebuild(_types_namespace={"GuidanceConfig": GuidanceConfig})
 
-__all__ = ["AttendAndExcite", "ClassifierFree", "Guidance", "GuidanceConfig"]
+__all__ = [
+    "AttendAndExcite",
+    "ClassifierFree",
+    "Guidance",
+    "GuidanceConfig",
+    "SemanticAware",
+]

@@ -12,10 +12,10 @@ from torch import Tensor
 from typing_extensions import Self
 
 from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
-from mitune.backbones.base import Backbone
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.guided import Guided, Guiding
 from mitune.errors import UserError
+from mitune.guidance.base import Model
 from mitune.guidance.classifier_free import ClassifierFree
 from mitune.guidance.smoothing import smooth
 from mitune.language.parser import ParserName
@@ -33,7 +33,7 @@ class AttendAndExcite(BaseModel):
     A (h, w, L) is cross-attention, averaged over heads and layers at `downsampling`, made
     softmax(100 A) over the tokens of the sentence and smoothed. With S the subject tokens,
 
-        loss = max_s max(0, 1 - max_pixels A_s),    z_t <- z_t - a_i grad loss      (eqs. 1 and 2)
+        loss = max_s max(0, 1 - max_pixels A_s),    z_t <- z_t - a_i grad loss
 
     in the first half of n steps, a_i = `step_size` sqrt(1 - i / 2(n - 1)); at the steps of
     `thresholds` up to `refinements` times more, until the loss is at most 1 - threshold. One
@@ -74,7 +74,7 @@ class AttendAndExcite(BaseModel):
 
     def start(
         self,
-        model: Backbone,
+        model: Model,
         prompts: Sequence[str],
         condition: Condition,
         null: Condition,
@@ -189,7 +189,8 @@ class AttendAndExciteGuiding:
         """(m,) and (m, C, h, w) at `z` (m, C, h, w), which are `rows` (m,) of the condition's."""
         with torch.enable_grad():
             z = z.detach().requires_grad_(True)
-            with attention_maps(self.layers, leave_after_last=True) as maps:
+            maps: list[Tensor] = []
+            with attention_maps(self.layers, lambda _, m: maps.append(m), leave_after_last=True):
                 self.denoiser.predict(z, t, self.condition[rows])
             average = torch.stack(maps).mean(dim=0)
             height, width = (side // self.settings.downsampling for side in z.shape[-2:])

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import torch
+from torch import nn
 from typing_extensions import Self
 
-from mitune.backbones.base import Backbone
-from mitune.diffusion.denoiser import Condition
+from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.guided import Guiding
+
+
+class Model(Protocol):
+    """The part of a backbone that guidance may ask for."""
+
+    @property
+    def denoiser(self) -> Denoiser: ...
+    @property
+    def network(self) -> nn.Module:
+        """The network inside the denoiser, for its attention."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
+    def encode_prompts(self, prompts: Sequence[str]) -> Condition: ...
+    def token_offsets(self, prompt: str) -> list[tuple[int, int]]:
+        """As `Backbone.token_offsets`."""
+        ...
 
 
 class Guidance(Protocol):
@@ -25,7 +44,7 @@ class Guidance(Protocol):
 
     def start(
         self,
-        model: Backbone,
+        model: Model,
         prompts: Sequence[str],
         condition: Condition,
         null: Condition,
