@@ -19,6 +19,7 @@ from mitune.guidance import (
     Guidance,
     GuidanceConfig,
     SemanticAware,
+    StructuredDiffusion,
 )
 from tests.contracts.tiny import build, noise_of, sampler_of, trajectory
 
@@ -46,6 +47,12 @@ METHODS = {
         refused=("sd3",),
         reason="attends to texts and image jointly",
         at_most=True,
+    ),
+    "structured_diffusion": Method(
+        on=StructuredDiffusion(over=PLAIN),
+        off=StructuredDiffusion(over=PLAIN, min_words=100),
+        refused=("sd3",),
+        reason="attends to texts and image jointly",
     ),
     "s_cfg": Method(
         on=SemanticAware(scale=SCALE, downsamplings=(2,)),

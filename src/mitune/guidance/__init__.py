@@ -8,14 +8,16 @@ from mitune.guidance.attend_and_excite import AttendAndExcite
 from mitune.guidance.base import Guidance
 from mitune.guidance.classifier_free import ClassifierFree
 from mitune.guidance.s_cfg import SemanticAware
+from mitune.guidance.structured_diffusion import StructuredDiffusion
 
 GuidanceConfig: TypeAlias = Annotated[
     ClassifierFree
     | AttendAndExcite
+    | StructuredDiffusion
     | SemanticAware,
     Field(discriminator="kind"),
 ]  # fmt: skip
-for _method in (AttendAndExcite,):  # those that wrap another
+for _method in (AttendAndExcite, StructuredDiffusion):  # those that wrap another
     _method.model_rebuild(_types_namespace={"GuidanceConfig": GuidanceConfig})
 
 __all__ = [
@@ -24,4 +26,5 @@ __all__ = [
     "Guidance",
     "GuidanceConfig",
     "SemanticAware",
+    "StructuredDiffusion",
 ]
