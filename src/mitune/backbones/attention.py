@@ -12,10 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
+from mitune import libraries
 from mitune.errors import UserError
 
 
@@ -52,7 +51,7 @@ def attention_layers(
         If the network is no UNet (Stable Diffusion 3 joins texts and image in one attention, where
         neither has maps of the other alone), or has no such layer.
     """
-    if not isinstance(network, UNet2DConditionModel):
+    if not isinstance(network, libraries.diffusers.UNet2DConditionModel):
         raise UserError(
             f"guidance: needs a UNet's {kind}-attention, and {type(network).__name__} attends to "
             "texts and image jointly; use kind: classifier_free"
@@ -68,7 +67,7 @@ def attention_layers(
     return tuple(chosen)
 
 
-def _all_layers(unet: UNet2DConditionModel) -> Iterator[AttentionLayer]:
+def _all_layers(unet: Any) -> Iterator[AttentionLayer]:
     """A UNet with n levels halves the grid after each but the last."""
     deepest = len(unet.down_blocks) - 1
     blocks = [
@@ -76,9 +75,10 @@ def _all_layers(unet: UNet2DConditionModel) -> Iterator[AttentionLayer]:
         (unet.mid_block, deepest),
         *((block, deepest - i) for i, block in enumerate(unet.up_blocks)),
     ]
+    attention = libraries.diffusers.models.attention_processor.Attention
     for block, level in blocks:
         for module in block.modules() if block is not None else ():
-            if isinstance(module, Attention):
+            if isinstance(module, attention):
                 yield AttentionLayer(module, 2**level)
 
 
