@@ -145,7 +145,9 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
     state = libraries.peft.get_peft_model_state_dict(backbone.network)
     if backbone.network_name == "unet":  # diffusers keeps peft's own names for transformers
-        state = libraries.diffusers.utils.convert_state_dict_to_diffusers(state)
+        renamed = libraries.diffusers.utils.convert_state_dict_to_diffusers(state)
+        # It renames attention layers alone, and on loading trusts the first name for all of them.
+        state = state if ".lora_A" in min(renamed) else renamed
     metadata = libraries.diffusers.training_utils._collate_lora_metadata(
         {backbone.network_name: backbone.network}
     )
