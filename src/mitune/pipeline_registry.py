@@ -11,6 +11,7 @@ from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
 from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, ROUNDS, arms_of
 from mitune.pipelines.guidance_curve.pipeline import create_pipeline as guidance_curve
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
+from mitune.pipelines.merge.pipeline import create_pipeline as merge
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
 from mitune.pipelines.pretrain.pipeline import create_pipeline as pretrain
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
@@ -35,6 +36,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{stage: mitune.only_nodes_with_tags(stage) for stage in STAGES},
         "controls": _every(CONTROLS),
         "agreement": agreement(),
+        "merge": merge(),
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
         "score": score(),

@@ -26,7 +26,7 @@ def test_every_stage_and_composite_is_registered(project) -> None:
     assert set(project) >= {
         "__default__", "mitune", "mitune_r1", "mitune_r2", "mitune_r3", "prompts", "generate",
         "rank", "compose", "finetune", "evaluate", "report", "controls", "agreement", "pretrain",
-        "score", "quality", "guidance_grid", "guidance_curve",
+        "score", "quality", "guidance_grid", "guidance_curve", "merge",
     }  # fmt: skip
     assert project["__default__"] == project["mitune"] == project["mitune_r2"]
 
@@ -41,6 +41,7 @@ def test_every_stage_and_composite_is_registered(project) -> None:
         "quality_r3",
         "guidance_grid",
         "guidance_curve",
+        "merge",
     ],
 )
 def test_every_dataset_is_kept(project, catalog, name: str) -> None:
