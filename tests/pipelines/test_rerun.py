@@ -259,17 +259,20 @@ PAINTING = stage("generate", of=ROUNDS) | {
     f"{owner}.evaluate.generate_test_images" for owner in ("base", *ROUNDS, *CONTROLS)
 }
 TRAINING = {f"{owner}.finetune.train" for owner in (*ROUNDS, *CONTROLS)}
+NOTING = {owner: f"{owner}.note_reward" for owner in (*ROUNDS, *CONTROLS)}
+SCORING = MEASURING | CURVE | {"trace_metrics", "summarise", "compare_published", "write_report"}
 # What a change of a file concerns itself; what follows from these is stale by its inputs.
 CODE = {
-    "mitune.objectives.sft": TRAINING | {"page_facts"},
-    "mitune.training.loop": TRAINING | {"page_facts"},
-    "mitune.composition.top_k": stage("compose", of=ROUNDS) | {"page_facts"},
-    "mitune.composition.random_k": {"random_k.compose.compose", "page_facts"},
-    "mitune.composition.lowest_k": {"lowest_k.compose.compose"},
-    "mitune.candidates.generation": PAINTING | MEASURING - stage("rank", of=ROUNDS),
-    "mitune.metrics.judge": MEASURING | {"trace_metrics", "summarise", "compare_published"},
+    "mitune.objectives.sft": TRAINING | {"page_facts", "describe_arms", *NOTING.values()},
+    "mitune.training.loop": TRAINING | {"page_facts", "describe_arms", *NOTING.values()},
+    "mitune.composition.top_k": stage("compose", of=ROUNDS)
+    | {"page_facts", *(NOTING[owner] for owner in ROUNDS)},
+    "mitune.composition.random_k": {"random_k.compose.compose", "page_facts", NOTING["random_k"]},
+    "mitune.composition.lowest_k": {"lowest_k.compose.compose", NOTING["lowest_k"]},
+    "mitune.candidates.generation": PAINTING | MEASURING | CURVE,
+    "mitune.metrics.judge": SCORING,
     "mitune.metrics.hps": set(),
-    "mitune.miniature.judge": MEASURING | {"trace_metrics", "summarise", "compare_published"},
+    "mitune.miniature.judge": SCORING,
     "mitune.prompt_sources.split_files": {"ingest", "compare_published"},
     "mitune.prompt_sources.hps": set(),
 }
