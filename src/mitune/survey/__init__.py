@@ -1,0 +1,1 @@
+"""The human study: which pictures people find aligned, asked in a browser (MI-TUNE, Appendix B)."""

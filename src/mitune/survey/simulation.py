@@ -1,0 +1,83 @@
+"""Respondents made of a score and noise: to test the analysis, and to plan a survey."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat
+from scipy.special import expit
+
+from mitune.errors import UserError
+from mitune.survey.row import Row
+from mitune.survey.study import Study
+
+
+class Respondents(BaseModel):
+    """People who select a picture with probability sigmoid(slope (score - threshold) + leniency).
+
+    `slope`: how far they follow the score; 0 is guessing. `spread`: standard deviation of the
+    leniency, a number that each brings to all of a survey, so that its answers go together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    slope: NonNegativeFloat = 4.0
+    threshold: float = 0.5
+    spread: NonNegativeFloat = 0.7
+
+    def answer(
+        self, rows: list[Row], scores: dict[tuple[str, str], float], rng: np.random.Generator
+    ) -> list[Row]:
+        """All rows of a survey answered; options of one picture are selected together.
+
+        `scores`: by prompt_id and picture.
+        """
+        leniency = rng.normal(0.0, self.spread)
+        said: dict[tuple[int, str], bool] = {}
+        for row in rows:
+            picture = str(row.picture)
+            key = (row.question, picture)
+            if key not in said:
+                logit = self.slope * (scores[row.prompt_id, picture] - self.threshold) + leniency
+                said[key] = bool(rng.random() < expit(logit))
+        return [replace(row, selected=said[row.question, str(row.picture)]) for row in rows]
+
+
+def scores_of(study: Study, score: str) -> dict[tuple[str, str], float]:
+    """A score of every picture of a study, by prompt_id and picture.
+
+    Raises
+    ------
+    UserError
+        If the study does not have it.
+    """
+    known = study.scores[study.scores["score"] == score]
+    if known.empty:
+        there = ", ".join(dict.fromkeys(study.scores["score"])) or "none"
+        raise UserError(f"score {score!r} is not known of the pictures; choose of {there}")
+    keys = zip(known["prompt_id"], known["picture"], strict=True)
+    return dict(zip(keys, map(float, known["value"]), strict=True))
+
+
+def simulate(
+    study: Study, respondents: Respondents, score: str, surveys: int, rng: np.random.Generator
+) -> list[Row]:
+    """Rows of so many answered surveys, named `simulated_0` and so on."""
+    scores = scores_of(study, score)
+    return [
+        row
+        for number in range(surveys)
+        for row in respondents.answer(
+            study.draw(f"simulated_{number}", "simulated", rng), scores, rng
+        )
+    ]
+
+
+def differences_by_survey(rows: pd.DataFrame, first: str, second: str) -> pd.Series:
+    """Share of questions that select `first` less that of `second`, for each survey."""
+    said = rows.assign(selected=rows["selected"].astype(float)).pivot(
+        index=["survey", "question"], columns="option", values="selected"
+    )
+    return (said[first] - said[second]).dropna().groupby(level="survey").mean()
