@@ -1,0 +1,35 @@
+"""Shares of answers as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mitune.survey.shares import AVERAGE, NOTHING
+
+
+def selection_shares(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Share of answers that select each option, over all groups, with 95 % intervals.
+
+    `table`: as of `shares.shares`, with `study`; `labels`: what options are called.
+    """
+    overall = table[(table["by"] == "group") & (table["part"] == AVERAGE)]
+    single = ~overall["option"].str.startswith("only ") & (overall["option"] != NOTHING)
+    studies = list(overall[single].groupby("study", sort=False))
+    tallest = max(len(rows) for _, rows in studies)
+    figure = Figure(figsize=(5 * len(studies), 1.2 + 0.4 * tallest), layout="constrained")
+    axes = figure.subplots(1, len(studies), squeeze=False)[0]
+    for axis, (study, rows) in zip(axes, studies, strict=True):
+        names = [labels.get(option, option) for option in rows["option"]]
+        share = rows["share"] * 100
+        reach = [share - rows["low"] * 100, rows["high"] * 100 - share]
+        axis.errorbar(share, names, xerr=reach, fmt="o", capsize=3, color="#4c72b0")
+        axis.set_ylim(len(names) - 0.5, -0.5)
+        axis.set_xlim(0, 100)
+        axis.set_xlabel("% of answers that select it")
+        axis.set_title(f"survey of {study}, {rows['surveys'].max()} surveys", fontsize=10)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="x", alpha=0.3)
+    return figure
