@@ -19,6 +19,7 @@ from mitune.pipelines.quality.pipeline import create_pipeline as quality
 from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_arm
 from mitune.pipelines.score.pipeline import create_pipeline as score
+from mitune.pipelines.survey_analysis.pipeline import create_pipelines as surveys
 
 DEFAULT_ROUNDS = 2
 STAGES = ("prompts", "generate", "rank", "compose", "finetune", "evaluate", "report")
@@ -44,6 +45,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "guidance_grid": guidance_grid(rounds),
         "quality": quality(arms_of(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)},
+        **surveys({r: arms_of(r) for r in range(1, MAX_ROUNDS + 1)}, DEFAULT_ROUNDS),
     }
 
 

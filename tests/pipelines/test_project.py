@@ -42,6 +42,9 @@ def test_every_stage_and_composite_is_registered(project) -> None:
         "guidance_grid",
         "guidance_curve",
         "merge",
+        "survey_metrics",
+        "survey_methods_r3",
+        "survey_analysis",
     ],
 )
 def test_every_dataset_is_kept(project, catalog, name: str) -> None:

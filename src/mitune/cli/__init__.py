@@ -27,6 +27,7 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         "paper-table": "mitune.cli.paper_table.paper_table",
         "run": "mitune.cli.run.run",
         "status": "mitune.cli.status.status",
+        "survey": "mitune.cli.survey.survey",
     },
 )
 def cli() -> None:

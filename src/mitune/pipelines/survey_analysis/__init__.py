@@ -1,0 +1,1 @@
+"""People's answers: the pictures they are asked about, and what they said."""
