@@ -133,10 +133,10 @@ from pathlib import Path
 from mitune.jobs import Pool, Processes, run
 from tests.jobs.work import sleep_forever
 
-if __name__ == "__main__":
-    jobs = [Path({folder!r}) / name for name in "ab"]
-    executor = Processes(Pool(["cpu", "cpu"], 1, ["tests.jobs.work"]))
-    list(run(jobs, sleep_forever, lambda job: False, executor))
+# A script without a guard: workers do not run it again.
+jobs = [Path({folder!r}) / name for name in "ab"]
+executor = Processes(Pool(["cpu", "cpu"], 1, ["tests.jobs.work"]))
+list(run(jobs, sleep_forever, lambda job: False, executor))
 """
 
 

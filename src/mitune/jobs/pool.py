@@ -9,13 +9,17 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -111,7 +115,8 @@ class Pool:
         process = self._context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(theirs, device, self._threads), daemon=True
         )
-        process.start()
+        with _without_main():
+            process.start()
         theirs.close()  # so that the line breaks when the worker dies
         return Member(process, ours)
 
@@ -124,10 +129,24 @@ def _context(preload: Sequence[str]) -> BaseContext:
     return context
 
 
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Let a new process not import this one's main module: a script would run again, a command
+    line would load all of its framework, and work is of neither.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _serve(line: Connection, device: str, threads: int) -> None:
     """Life of a worker: (folder, work, job) in; ("made", value) and ("done", failure) out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which stops its workers
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    warnings.simplefilter("ignore")  # the parent's to print: it has done such jobs itself
     torch.set_num_threads(threads)
     worker = Worker(torch.device(device))
     while True:

@@ -13,7 +13,9 @@ from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.shards import make_shards, read_shards
 
 
-def painter_of(model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None) -> Source:
+def candidates_source(
+    model: ModelRef, adapter: AdapterRef, image_source: ModelRef | None
+) -> Source:
     """Images of round r are made with the adapter of round r - 1, or by another model without."""
     name = f"round_{adapter.round + 1}"
     if image_source is None:
@@ -31,7 +33,7 @@ def generate_candidates(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Yield one shard per prompt that is not finished yet."""
-    source = painter_of(model, adapter, image_source)
+    source = candidates_source(model, adapter, image_source)
     yield from make_shards(prompts, source, finished, settings, resources)
 
 
@@ -44,7 +46,7 @@ def collect_scores(
     settings: Generation,
 ) -> pd.DataFrame:
     """Scores of M candidates of each of these prompts, and of no others."""
-    source = painter_of(model, adapter, image_source)
+    source = candidates_source(model, adapter, image_source)
     shards = read_shards(candidates, prompts, settings, source)
     tables = [scores_in(shard) for shard in shards]
     return pd.concat(tables, ignore_index=True)

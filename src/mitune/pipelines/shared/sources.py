@@ -25,5 +25,5 @@ def painting_code(
     `settings`, the families of the models, and `adapters` if there is one.
     """
     families = [family_of(ref).__module__ for ref in (model, target) if ref]
-    worn = [adapters.__name__] if adapter.path else []
-    return source_code.computing(settings, generation.__name__, *families, *worn)
+    tuned = [adapters.__name__] if adapter.path else []
+    return source_code.computing(settings, generation.__name__, *families, *tuned)

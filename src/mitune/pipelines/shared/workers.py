@@ -16,10 +16,8 @@ from mitune.jobs import Automatic, Executor, Pool, Processes, Serial
 from mitune.metrics.base import Metric
 from mitune.pipelines.shared.resources import Resources
 
-# What workers have imported before they start: all that stages run in them, and Kedro's command
-# line, which is the main module that a new process imports again.
+# What workers have imported before they start: all that stages run in them.
 _PRELOAD = (
-    "kedro.framework.cli",
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
     "peft",
     "mitune.backbones.stable_diffusion",
