@@ -183,3 +183,4 @@ def test_the_model_is_left_as_it_was(backbone: Backbone, method: Method) -> None
 def test_a_family_is_refused_with_the_reason(backbone: Backbone, method: Method) -> None:
     with pytest.raises(UserError, match=method.reason):
         final(backbone, method.on)
+    assert method.on.reads_attention

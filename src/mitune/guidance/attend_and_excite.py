@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
@@ -48,6 +48,8 @@ class AttendAndExcite(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reads_attention: ClassVar[bool] = True
 
     kind: Literal["attend_and_excite"] = "attend_and_excite"
     over: GuidanceConfig = Field(default_factory=ClassifierFree)

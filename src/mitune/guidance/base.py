@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import nn
@@ -33,6 +33,8 @@ class Model(Protocol):
 
 class Guidance(Protocol):
     """An inference-time method: a frozen pydantic model; it may wrap another one."""
+
+    reads_attention: ClassVar[bool]  # of a UNet, whose texts and image attend apart
 
     def evaluations(self, steps: int) -> float:
         """Evaluations of the network on one latent, per image, in a sampling of `steps` steps."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
@@ -28,6 +28,8 @@ class ClassifierFree(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reads_attention: ClassVar[bool] = False
 
     kind: Literal["classifier_free"] = "classifier_free"
     scale: float = 7.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -42,6 +42,8 @@ class SemanticAware(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reads_attention: ClassVar[bool] = True
 
     kind: Literal["s_cfg"] = "s_cfg"
     scale: float = 7.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
@@ -45,6 +45,8 @@ class StructuredDiffusion(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reads_attention: ClassVar[bool] = True
 
     kind: Literal["structured_diffusion"] = "structured_diffusion"
     over: GuidanceConfig = Field(default_factory=ClassifierFree)

@@ -62,6 +62,7 @@ class PreflightHooks:
                 )
             for name in sorted({"base_model", "image_source"} & used):
                 preflight.check_model(catalog.load(name))
+            _check_guidance(used, catalog)
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:
@@ -83,6 +84,17 @@ class PreflightHooks:
         """A user's error ends the run with one line; anything else keeps its traceback."""
         if isinstance(error, UserError | DatasetError | FloatingPointError):
             raise click.ClickException(_one_line(error)) from None
+
+
+def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:
+    """The model must have what the guidance of every stage reads. Raises UserError."""
+    from mitune.candidates import Generation
+    from mitune.pipelines.shared.preflight import check_guidance
+
+    for name in sorted(used) if "base_model" in used else ():
+        settings = catalog.load(name) if name.startswith("params:") else None
+        if isinstance(settings, Generation):
+            check_guidance(name.removeprefix("params:"), settings, catalog.load("base_model"))
 
 
 def _check_made(used: set[str], catalog: CatalogProtocol) -> None:

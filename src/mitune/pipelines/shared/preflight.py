@@ -99,6 +99,21 @@ def check_model(model: ModelRef | None) -> None:
     check_weights(file for part in parts for file in part.glob("*.safetensors"))
 
 
+def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
+    """A guidance that reads attention needs a UNet.
+
+    Raises
+    ------
+    UserError
+        Naming the field.
+    """
+    if settings.guidance.reads_attention and family_of(model).network_name != "unet":
+        raise UserError(
+            f"{name}.guidance.kind is {settings.guidance.kind!r}, which reads a UNet's attention; "
+            f"{model.path} attends to texts and image jointly: use classifier_free"
+        )
+
+
 def check_metrics(metrics: Metrics) -> None:
     """Weights that metrics read from local files must be there and whole."""
     for name, config in metrics.scorers.items():
