@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mitune.backbones.gaussian import isotropic
 from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
-from mitune.guidance import ClassifierFree, GuidanceConfig
+from mitune.guidance import AttendAndExcite, ClassifierFree, GuidanceConfig
 
 KINDS = ["epsilon", "sample", "v_prediction", "flow"]
 
@@ -63,3 +63,14 @@ def test_registry_refuses_misspelt_names_and_fields():
     for wrong in ({"kind": "clasifier_free"}, {"kind": "classifier_free", "scales": 2}):
         with pytest.raises(ValidationError):
             registry.validate_python(wrong)
+
+
+def test_a_scale_beside_the_kind_is_that_of_what_is_wrapped():
+    """As when an environment changes `kind` alone, and the base's `scale` stays."""
+    registry = TypeAdapter(GuidanceConfig)
+    short = registry.validate_python({"kind": "attend_and_excite", "scale": 2})
+    assert short.underneath == ClassifierFree(scale=2.0)
+    assert short.at_scale(3.0) == AttendAndExcite(over=ClassifierFree(scale=3.0))
+    both = {"kind": "attend_and_excite", "scale": 2, "over": {"kind": "s_cfg", "scale": 3}}
+    with pytest.raises(ValidationError, match=r"scale is 2 and over\.scale is 3.*: give one"):
+        registry.validate_python(both)

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 from torch import Tensor
-from typing_extensions import Self
 
 from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.guided import Guided, Guiding
 from mitune.errors import UserError
 from mitune.guidance.base import Model
-from mitune.guidance.classifier_free import ClassifierFree
 from mitune.guidance.smoothing import smooth
+from mitune.guidance.wrapping import Wrapping
 from mitune.language.parser import ParserName
 from mitune.language.phrases import PhraseReader, tokens_in
-
-if TYPE_CHECKING:
-    from mitune.guidance import GuidanceConfig
 
 _CONTRAST = 100  # of attention over tokens, before their softmax
 
 
-class AttendAndExcite(BaseModel):
+class AttendAndExcite(Wrapping):
     """Move z_t until every subject has a place that attends to it, then guide there by `over`.
 
     A (h, w, L) is cross-attention, averaged over heads and layers at `downsampling`, made
@@ -52,7 +48,6 @@ class AttendAndExcite(BaseModel):
     reads_attention: ClassVar[bool] = True
 
     kind: Literal["attend_and_excite"] = "attend_and_excite"
-    over: GuidanceConfig = Field(default_factory=ClassifierFree)
     step_size: float = 20.0
     altered: float = Field(0.5, ge=0, le=1)  # of the steps
     # (when, as a fraction of the steps; attention that every subject is to reach)
@@ -68,11 +63,9 @@ class AttendAndExcite(BaseModel):
         """At most: a gradient counts as an evaluation, refinements may end early."""
         thresholds = _thresholds_at(self, steps)
         passes = len({*range(round(self.altered * steps)), *thresholds})
-        return self.over.evaluations(steps) + 2 * (passes + self.refinements * len(thresholds))
-
-    def at_scale(self, scale: float) -> Self:
-        """Over the same guidance with another scale."""
-        return self.model_copy(update={"over": self.over.at_scale(scale)})
+        return self.underneath.evaluations(steps) + 2 * (
+            passes + self.refinements * len(thresholds)
+        )
 
     def start(
         self,
@@ -99,7 +92,7 @@ class AttendAndExcite(BaseModel):
             end = length - 1 if self.tokens == "padded" else len(offsets) - 1
             sentences[row, 1:end] = True
             subjects[row, _subjects(self, prompt, offsets, reader)] = True
-        over = self.over.start(model, prompts, condition, null, steps)
+        over = self.underneath.start(model, prompts, condition, null, steps)
         rows = subjects.any(dim=1).nonzero()[:, 0]
         masks = (mask[rows].to(model.device) for mask in (sentences, subjects))
         return AttendAndExciteGuiding(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import ConfigDict, PositiveInt
 from torch import Tensor, nn
-from typing_extensions import Self
 
 from mitune.backbones.attention import AttentionLayer, attention_layers, values_from
 from mitune.diffusion.denoiser import Condition, Denoiser
@@ -17,17 +16,14 @@ from mitune.diffusion.guided import Guided, Guiding
 from mitune.diffusion.noise import NoisePath
 from mitune.diffusion.prediction import Prediction
 from mitune.guidance.base import Model
-from mitune.guidance.classifier_free import ClassifierFree
+from mitune.guidance.wrapping import Wrapping
 from mitune.language.parser import ParserName
 from mitune.language.phrases import PhraseReader, tokens_in
-
-if TYPE_CHECKING:
-    from mitune.guidance import GuidanceConfig
 
 _VALUES = "values"  # the tensor of a condition that cross-attention takes its values from
 
 
-class StructuredDiffusion(BaseModel):
+class StructuredDiffusion(Wrapping):
     """Encode each noun phrase alone and let cross-attention see it so, then guide by `over`.
 
     With W (L, D) the prompt's embedding and V_i that of the prompt with the tokens of phrase i
@@ -49,17 +45,12 @@ class StructuredDiffusion(BaseModel):
     reads_attention: ClassVar[bool] = True
 
     kind: Literal["structured_diffusion"] = "structured_diffusion"
-    over: GuidanceConfig = Field(default_factory=ClassifierFree)
     parser: ParserName = "built_in"
     min_words: PositiveInt = 2
 
     def evaluations(self, steps: int) -> float:
         """One a step on top, for the plain conditional branch; none if no prompt has a phrase."""
-        return self.over.evaluations(steps) + steps
-
-    def at_scale(self, scale: float) -> Self:
-        """Over the same guidance with another scale."""
-        return self.model_copy(update={"over": self.over.at_scale(scale)})
+        return self.underneath.evaluations(steps) + steps
 
     def start(
         self,
@@ -80,7 +71,7 @@ class StructuredDiffusion(BaseModel):
         reader = PhraseReader(self.parser, "guidance.parser", nested=True)
         phrases = {prompt: self._phrases(prompt, reader) for prompt in prompts}
         if not any(phrases.values()):
-            return self.over.start(model, prompts, condition, null, steps)
+            return self.underneath.start(model, prompts, condition, null, steps)
         alone = _encoded_alone(model, phrases)
         whole = condition.tensors["prompt"]
         values = torch.stack(
@@ -90,7 +81,7 @@ class StructuredDiffusion(BaseModel):
             ]
         )
         structured = StructuredModel(model, StructuredDenoiser(model.denoiser, layers))
-        over = self.over.start(
+        over = self.underneath.start(
             structured,
             prompts,
             Condition({**condition.tensors, _VALUES: values}),
