@@ -17,7 +17,9 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from PIL import Image
 
-from mitune.cli import coverage, export, paper_table
+from mitune.cli.coverage import coverage
+from mitune.cli.export_images import export_images as export
+from mitune.cli.paper_table import paper_table
 from mitune.hooks.lineage import open_plan
 from mitune.metrics import BlipVqa, ClipScore, JudgeScore, Numeracy
 from mitune.miniature.caption import read
@@ -92,7 +94,7 @@ def test_scores_are_those_of_the_metrics_with_intervals_and_provenance(
     assert list(table["prompt"]) == [p for p in PROMPTS for _ in range(2)]
     pictures = np.stack([np.asarray(Image.open(images / file)) for file in table["file"]])
     judge = JudgeScore(path="data/06_models/miniature-judge/judge.safetensors")
-    clip = ClipScore(path=CLIP["path"])
+    clip = ClipScore(path=CLIP["path"], mean=(0.5,) * 3, std=(0.5,) * 3)
     vqa = BlipVqa(path="data/06_models/miniature-vqa")
     for name, config in (("judge", judge), ("clip", clip), ("vqa", vqa)):
         expected = config.load(torch.device("cpu"))(pictures, list(table["prompt"]))
