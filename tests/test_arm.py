@@ -21,7 +21,8 @@ def test_datasets_follow_from_the_arm() -> None:
     assert (BASE.adapter, BASE.trained) == ("base_adapter", False)
     assert (ROUNDS[1].adapter_in, ROUNDS[1].adapter) == ("round_1.adapter", "round_2.adapter")
     guided = Arm("guided", "guided", "#000000", after="round_2", guidance="evaluate_guided")
-    nodes = create_arm(guided).nodes
+    *nodes, show = sorted(create_arm(guided).nodes, key=lambda node: node.name)
+    assert (show.name, show.inputs) == ("guided.show", ["guided.samples"])
     assert all(node.name.startswith("guided.evaluate") for node in nodes)
     for node in nodes:
         assert {"round_2.adapter", "params:evaluate_guided"} <= set(node.inputs)

@@ -9,7 +9,6 @@ from kedro.pipeline import Pipeline
 from mitune.arm import Arm
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
 from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, ROUNDS, arms_of
-from mitune.pipelines.guidance_curve.pipeline import create_pipeline as guidance_curve
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
 from mitune.pipelines.merge.pipeline import create_pipeline as merge
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
@@ -22,7 +21,9 @@ from mitune.pipelines.score.pipeline import create_pipeline as score
 from mitune.pipelines.survey_analysis.pipeline import create_pipelines as surveys
 
 DEFAULT_ROUNDS = 2
-STAGES = ("prompts", "generate", "rank", "compose", "finetune", "evaluate", "report")
+STAGES = (
+    "prompts", "generate", "rank", "compose", "finetune", "evaluate", "guidance_curve", "report"
+)  # fmt: skip
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -41,7 +42,6 @@ def register_pipelines() -> dict[str, Pipeline]:
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
         "score": score(),
-        "guidance_curve": guidance_curve(rounds),
         "guidance_grid": guidance_grid(rounds),
         "quality": quality(arms_of(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)},
@@ -50,8 +50,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def _mitune(arms: tuple[Arm, ...]) -> Pipeline:
-    rounds = tuple(arm for arm in arms if arm.round is not None)
-    return prompts() + _every(arms) + guidance_curve(rounds) + report(arms)
+    return prompts() + _every(arms) + report(arms)
 
 
 def _every(arms: Iterable[Arm]) -> Pipeline:

@@ -18,6 +18,7 @@ from mitune.datasets import (
     NoAdapterDataset,
     RecordDataset,
     ShardsDataset,
+    WorkspaceDataset,
 )
 from mitune.training.adapter_weights import WEIGHTS, digest
 
@@ -41,6 +42,33 @@ def test_shards_come_back_with_their_key(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(loaded["one"], _shard("k1"))
     assert loaded["one"].attrs["latent_shape"] == [1, 1, 1]
     assert "three" not in loaded
+
+
+def test_a_finished_shard_is_found_by_its_key_wherever_it_lies(tmp_path: Path) -> None:
+    ours, theirs = (
+        ShardsDataset(filepath=str(tmp_path / f"04_feature/main/{arm}/candidates"))
+        for arm in ("round_1", "study")
+    )
+    workspace = WorkspaceDataset(
+        filepath=str(tmp_path), shards=["04_feature/main"], adapters="06", scratch="02/scratch"
+    ).load()
+    assert workspace.scratch == tmp_path / "02/scratch" and workspace.scratch.is_dir()
+    assert not workspace.shards({"one": "k1"})
+    theirs.save({"one": _shard("k1"), "two": _shard("k2"), "three": _shard("k3")})
+    ours.save({"one": _shard("k1").head(1), "two": _shard("old")})
+    keys = {"one": "k1", "two": "k2"}
+    found = workspace.shards(keys)
+    assert set(found) == set(keys) and len(found["one"]) == 2  # the longer of two
+    kept = _written(ours.load().files["two"])
+    ours.save({"one": found.files["one"], "two": ours.load().files["two"]})
+    pd.testing.assert_frame_equal(ours.load()["one"], _shard("k1"))
+    assert _written(ours.load().files["two"]) == kept  # what is there already is not written
+    theirs.load().files["one"].write_bytes(b"cut off")
+    assert workspace.shards(keys).files["one"] == ours.load().files["one"]
+
+
+def _written(file: Path) -> tuple[int, int]:
+    return file.stat().st_ino, file.stat().st_mtime_ns
 
 
 def test_a_truncated_shard_has_no_key_and_is_named(tmp_path: Path) -> None:

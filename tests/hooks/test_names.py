@@ -52,7 +52,7 @@ def test_a_pipeline_whose_inputs_nobody_made_says_which(monkeypatch) -> None:
     given = {"campaign": "that_nobody_ran"}
     with (
         KedroSession.create(ROOT, env="smoke", runtime_params=given) as session,
-        pytest.raises(click.ClickException, match=r"base.evaluation: nothing there yet; run what"),
+        pytest.raises(click.ClickException, match=r"arms: nothing there yet; run what makes it"),
     ):
         session.run(pipeline_names=["quality"])
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from mitune.backbones import AdapterRef, ModelRef
-from mitune.datasets import AdapterDataset, FinishedAdaptersDataset
-from mitune.datasets.shards import Shards
+from mitune.datasets import AdapterDataset, Workspace
+from mitune.datasets.shards import Shards, shards_in
 from mitune.objectives import SFT
 from mitune.pipelines.finetune.key import adapter_key, training_code
 from mitune.pipelines.finetune.nodes import train
@@ -80,7 +80,7 @@ def candidates(tmp_path: Path) -> Shards:
     shard.attrs = {"latent_shape": [8, 8, 8]}
     (tmp_path / "shards").mkdir()
     shard.to_parquet(tmp_path / "shards/p.parquet")
-    return Shards(tmp_path / "shards")
+    return shards_in(tmp_path / "shards")
 
 
 def test_a_finished_adapter_is_found_again_unless_it_is_broken(
@@ -88,13 +88,12 @@ def test_a_finished_adapter_is_found_again_unless_it_is_broken(
 ) -> None:
     chosen = pd.DataFrame({"prompt_id": "p", "prompt": "a red star", "image_index": [0, 1]})
     dataset = AdapterDataset(filepath=str(tmp_path / "adapter/1/adapter"))
-    finished = FinishedAdaptersDataset(filepath=str(tmp_path / "adapter")).load()
+    workspace = Workspace(tmp_path / "scratch", adapter_folder=tmp_path / "adapter")
 
     def trained() -> tuple[AdapterRef, pd.DataFrame]:
         shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
         return train(
-            chosen, candidates, model, BASE, finished, tmp_path / "scratch", SETTINGS,
-            Resources(device="cpu"),
+            chosen, candidates, model, BASE, workspace, SETTINGS, Resources(device="cpu")
         )  # fmt: skip
 
     adapter, log = trained()

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
-from mitune.datasets import ModelDataset
+from mitune.datasets import ModelDataset, Workspace
 from mitune.datasets.adapters import AdaptersDataset
 from mitune.errors import UserError
 from mitune.pipelines.merge.nodes import merge
@@ -80,7 +80,7 @@ def test_a_run_writes_the_mean_a_sweep_and_their_costs(project: Path) -> None:
 def test_the_mean_of_an_adapter_with_the_base_by_folder(tmp_path: Path, model: ModelRef) -> None:
     _adapter(model, tmp_path / "one", 0)
     parts = ({"adapter": str(tmp_path / "one")}, {"adapter": "base"})
-    merged, sweep, costs = merge(model, tmp_path, _settings(tmp_path, *parts, rank=1))
+    merged, sweep, costs = merge(model, Workspace(tmp_path), _settings(tmp_path, *parts, rank=1))
     assert not sweep and costs["rank"].tolist() == [1]
     assert 0 < costs["truncation_error"][0] < 1
     backbone = open_backbone(model, CPU)
@@ -92,14 +92,14 @@ def test_a_missing_adapter_is_named_with_where_it_would_be(tmp_path: Path, model
     settings = _settings(tmp_path, {"adapter": "shape/round_1"})
     assert settings.files == (tmp_path / "shape/round_1/adapter",)
     with pytest.raises(UserError, match=r"shape/round_1: no adapter in .*shape/round_1/adapter"):
-        merge(model, tmp_path, settings)
+        merge(model, Workspace(tmp_path), settings)
 
 
 def test_an_adapter_of_another_model_is_refused(tmp_path: Path, model: ModelRef) -> None:
     _adapter(model, tmp_path / "one", 0)
     settings = _settings(tmp_path, {"adapter": str(tmp_path / "one")})
     with pytest.raises(UserError, match=r"an adapter of .*, not of other"):
-        merge(ModelRef("other", "other"), tmp_path, settings)
+        merge(ModelRef("other", "other"), Workspace(tmp_path), settings)
 
 
 @pytest.mark.parametrize(

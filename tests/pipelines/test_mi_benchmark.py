@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mitune.datasets.shards import Shards
+from mitune.datasets import Workspace
 from mitune.mi_benchmark import MINDE, RFMI
 from mitune.mi_benchmark.training import Training
 from mitune.pipelines.mi_benchmark.nodes import estimate
@@ -63,7 +63,9 @@ def test_estimates_of_a_diverged_training_keep_their_names(tmp_path: Path) -> No
     found = pd.concat(
         [
             t
-            for shard in estimate(settings, Shards(tmp_path), Resources(executor="serial"))
+            for shard in estimate(
+                settings, Workspace(tmp_path, [tmp_path]), Resources(executor="serial")
+            )
             for t in shard.values()
         ]
     )

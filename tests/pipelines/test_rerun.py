@@ -20,8 +20,8 @@ from mitune.training.adapter_weights import digest
 from tests.pipelines.conftest import kedro
 
 ROUNDS, CONTROLS = ("round_1", "round_2"), ("random_k", "lowest_k")
-REPORT = {"summarise", "compare_published", "write_report"}
-CURVE = {"guidance_curve.paint_curve", "guidance_curve.draw_curve"}
+REPORT = {"report.summarise", "report.compare_published", "report.write_report"}
+CURVE = {"report.guidance_curve.paint_curve", "report.guidance_curve.draw_curve"}
 
 
 def stage(*names: str, of: tuple[str, ...]) -> set[str]:
@@ -35,16 +35,27 @@ def stage(*names: str, of: tuple[str, ...]) -> set[str]:
     return {f"{owner}.{name}.{node}" for owner in of for name in names for node in nodes[name]}
 
 
-ALL_OF_ROUND_2 = stage("generate", "rank", "compose", "finetune", "evaluate", of=("round_2",))
-MEASURING = stage("rank", of=ROUNDS) | {
-    f"{owner}.evaluate.evaluate" for owner in ("base", *ROUNDS, *CONTROLS)
-}
+def showing(*arms: str) -> set[str]:
+    return {f"{arm}.show" for arm in arms}
+
+
+def noting(*arms: str) -> set[str]:
+    return {f"report.{arm}.note_reward" for arm in arms}
+
+
+ARMS = ("base", *ROUNDS, *CONTROLS)
+ALL_OF_ROUND_2 = stage(
+    "generate", "rank", "compose", "finetune", "evaluate", of=("round_2",)
+) | showing("round_2")
+MEASURING = stage("rank", of=ROUNDS) | {f"{owner}.evaluate.evaluate" for owner in ARMS}
 EVERYTHING = (
-    {"ingest", "page_facts", "trace_metrics", "describe_arms", *REPORT, *CURVE}
-    | {f"{owner}.note_reward" for owner in (*ROUNDS, *CONTROLS)}
+    {"prompts.ingest", "report.page_facts", "report.trace_metrics", "report.describe_arms"}
+    | {*REPORT, *CURVE}
+    | noting(*ROUNDS, *CONTROLS)
+    | showing(*ARMS)
     | stage("generate", "rank", of=ROUNDS)
     | stage("compose", "finetune", of=(*ROUNDS, *CONTROLS))
-    | stage("evaluate", of=("base", *ROUNDS, *CONTROLS))
+    | stage("evaluate", of=ARMS)
 )
 
 PARAMETERS = {
@@ -56,8 +67,9 @@ PARAMETERS = {
         | ALL_OF_ROUND_2
         | REPORT
         | CURVE
-        | {"page_facts", "describe_arms"}
-        | {f"{owner}.note_reward" for owner in (*ROUNDS, *CONTROLS)},
+        | {"report.page_facts", "report.describe_arms"}
+        | noting(*ROUNDS, *CONTROLS)
+        | showing("round_1", *CONTROLS),
     ),
     "scorer": (
         {"compose.selection.score": "path"},
@@ -65,8 +77,9 @@ PARAMETERS = {
         | ALL_OF_ROUND_2
         | REPORT
         | CURVE
-        | {"page_facts", "describe_arms"}
-        | {f"{owner}.note_reward" for owner in ROUNDS},
+        | {"report.page_facts", "report.describe_arms"}
+        | noting(*ROUNDS)
+        | showing("round_1"),
     ),
     "k": (
         {"compose.selection.k": 2},
@@ -74,22 +87,25 @@ PARAMETERS = {
         | ALL_OF_ROUND_2
         | REPORT
         | CURVE
-        | {"page_facts", "describe_arms"}
-        | {f"{owner}.note_reward" for owner in ROUNDS},
+        | {"report.page_facts", "report.describe_arms"}
+        | noting(*ROUNDS)
+        | showing("round_1"),
     ),
     "k of a control": (
         {"compose_random_k.selection.k": 2},
         stage("compose", "finetune", "evaluate", of=("random_k",))
         | REPORT
-        | {"random_k.note_reward", "describe_arms", "guidance_curve.draw_curve"},
+        | noting("random_k")
+        | showing("random_k")
+        | {"report.describe_arms", "report.guidance_curve.draw_curve"},
     ),
     "test steps": (
         {"evaluate.steps": 4},
-        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT | CURVE,
+        stage("evaluate", of=ARMS) | showing(*ARMS) | REPORT | CURVE,
     ),
     "pictures kept": (
         {"evaluate.keep_pictures": 1},
-        stage("evaluate", of=("base", *ROUNDS, *CONTROLS)) | REPORT | CURVE,
+        stage("evaluate", of=ARMS) | showing(*ARMS) | REPORT | CURVE,
     ),
 }
 
@@ -128,13 +144,13 @@ def due(folder: Path, parameters: dict | None = None) -> dict[str, str]:
 
 def rerun(folder: Path, parameters: dict | None = None) -> set[str]:
     """Run what is due; the nodes that ran."""
-    timings = folder / "data/smoke/08_reporting/main/timings.json"
-    timings.unlink()
+    record = folder / "data/smoke/08_reporting/main/run_record.json"
+    record.unlink()
     with KedroSession.create(
         folder, env="smoke", runtime_params=_nested(parameters or {})
     ) as session:
         session.run(pipeline_names=["mitune"], only_missing_outputs=True)
-    return set(json.loads(timings.read_text())) if timings.exists() else set()
+    return set(json.loads(record.read_text()).get("timings", {}))
 
 
 @pytest.mark.parametrize("case", PARAMETERS)
@@ -225,9 +241,9 @@ def test_more_prompts_and_more_images_reuse_what_is_there(copy: Path) -> None:
     folder = copy / "data/smoke/04_feature/main/round_1/candidates"
     before = {p.name: pd.read_parquet(p) for p in folder.glob("*.parquet")}
     more = {"generate.images_per_prompt": 4, "prompts.train_per_category": 2}
-    assert set(due(copy, more)) >= {"ingest", "round_1.generate.generate_candidates"}
+    assert set(due(copy, more)) >= {"prompts.ingest", "round_1.generate.generate_candidates"}
     with KedroSession.create(copy, env="smoke", runtime_params=_nested(more)) as session:
-        session.run(node_names=["ingest", "round_1.generate.generate_candidates"])
+        session.run(node_names=["prompts.ingest", "round_1.generate.generate_candidates"])
     after = {p.name: pd.read_parquet(p) for p in folder.glob("*.parquet")}
     assert len(after) == 2 * len(before)
     for name, table in before.items():
@@ -249,31 +265,33 @@ def test_code_and_prompts_count_and_comments_do_not(copy: Path) -> None:
     assert stale(copy) == set()
     judge = copy / "src/mitune/metrics/judge.py"
     judge.write_text(judge.read_text().replace("round(j.score, 2)", "round(j.score, 3)"))
-    assert stale(copy) == MEASURING | REPORT | CURVE | {"trace_metrics"}
+    assert stale(copy) == MEASURING | REPORT | CURVE | showing(*ARMS) | {"report.trace_metrics"}
     prompts = copy / "data/01_raw/prompts/miniature/color_train.txt"
     prompts.write_text(prompts.read_text() + "a red star and a red star and a red star\n")
     assert stale(copy) == EVERYTHING
 
 
 PAINTING = stage("generate", of=ROUNDS) | {
-    f"{owner}.evaluate.generate_test_images" for owner in ("base", *ROUNDS, *CONTROLS)
+    f"{owner}.evaluate.generate_test_images" for owner in ARMS
 }
 TRAINING = {f"{owner}.finetune.train" for owner in (*ROUNDS, *CONTROLS)}
-NOTING = {owner: f"{owner}.note_reward" for owner in (*ROUNDS, *CONTROLS)}
-SCORING = MEASURING | CURVE | {"trace_metrics", "summarise", "compare_published", "write_report"}
+NOTING = noting(*ROUNDS, *CONTROLS)
+SCORING = MEASURING | CURVE | REPORT | {"report.trace_metrics"}
 # What a change of a file concerns itself; what follows from these is stale by its inputs.
 CODE = {
-    "mitune.objectives.sft": TRAINING | {"page_facts", "describe_arms", *NOTING.values()},
-    "mitune.training.loop": TRAINING | {"page_facts", "describe_arms", *NOTING.values()},
+    "mitune.objectives.sft": TRAINING | NOTING | {"report.page_facts", "report.describe_arms"},
+    "mitune.training.loop": TRAINING | NOTING | {"report.page_facts", "report.describe_arms"},
     "mitune.composition.top_k": stage("compose", of=ROUNDS)
-    | {"page_facts", *(NOTING[owner] for owner in ROUNDS)},
-    "mitune.composition.random_k": {"random_k.compose.compose", "page_facts", NOTING["random_k"]},
-    "mitune.composition.lowest_k": {"lowest_k.compose.compose", NOTING["lowest_k"]},
+    | noting(*ROUNDS)
+    | {"report.page_facts"},
+    "mitune.composition.random_k": {"random_k.compose.compose", "report.page_facts"}
+    | noting("random_k"),
+    "mitune.composition.lowest_k": {"lowest_k.compose.compose"} | noting("lowest_k"),
     "mitune.candidates.generation": PAINTING | MEASURING | CURVE,
     "mitune.metrics.judge": SCORING,
     "mitune.metrics.hps": set(),
     "mitune.miniature.judge": SCORING,
-    "mitune.prompt_sources.split_files": {"ingest", "compare_published"},
+    "mitune.prompt_sources.split_files": {"prompts.ingest", "report.compare_published"},
     "mitune.prompt_sources.hps": set(),
 }
 OPENING = PAINTING | TRAINING | MEASURING

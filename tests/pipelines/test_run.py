@@ -34,7 +34,7 @@ def test_the_main_job_runs_to_the_report(project: Path, finished) -> None:
     assert list(curve["model"]) == 2 * ["base"] + 2 * ["round_1"] + 2 * ["round_2"]
     assert set(curve["scale"]) == {1.0, 3.0} and set(curve["images"]) == {2}
     assert curve["value"].between(curve["low"], curve["high"]).all()
-    timings = json.loads((_reporting(project) / "timings.json").read_text())
+    timings = json.loads((_reporting(project) / "run_record.json").read_text())["timings"]
     assert "round_2.finetune.train" in timings
 
 

@@ -8,7 +8,8 @@ import torch
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.backbones.base import Backbone
 from mitune.candidates import Generation, Scoring, Source, generate
-from mitune.datasets.shards import Shards, ShardsDataset
+from mitune.datasets.shards import ShardsDataset, shards_in
+from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
 from mitune.estimators import ForwardScore, InformationDecomposition
 from mitune.guidance import ClassifierFree
@@ -86,16 +87,17 @@ def _make(
 ) -> list[str]:
     """Names of the shards that were made, in jobs of two prompts."""
     dataset = ShardsDataset(filepath=str(folder))
+    workspace = Workspace(folder, [folder])
     resources = Resources(device="cpu", batch_size=4, workers=2, **how)
     made = []
-    for shard in make_shards(prompts, source, Shards(folder), settings, resources):
+    for shard in make_shards(prompts, source, workspace, settings, resources):
         dataset.save(shard)
-        made += list(shard)
+        made += [name for name, content in shard.items() if isinstance(content, pd.DataFrame)]
     return made
 
 
 def _tables(folder: Path) -> dict[str, pd.DataFrame]:
-    return dict(Shards(folder))
+    return dict(shards_in(folder))
 
 
 def _assert_equal(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame]) -> None:
@@ -145,7 +147,7 @@ def test_shards_say_what_made_them_and_others_are_refused(
     source = Source(model, AdapterRef(None), "round_1")
     few = prompts[:2]
     _make(tmp_path, few, source, SETTINGS)
-    shards = Shards(tmp_path)
+    shards = shards_in(tmp_path)
     manifest = shards.manifest("p0")
     assert manifest is not None and manifest.rows == 2 and "information" in manifest.columns
     assert manifest.made_by["settings"]["steps"] == 2

@@ -39,7 +39,24 @@ def test_rounds_are_collapsible_and_chained_through_their_adapters(site: Path) -
     names = {node["id"]: node["name"] for node in graph["nodes"]}
     edges = {(names.get(e["source"]), names.get(e["target"])) for e in graph["edges"]}
     assert ("round_1.adapter", "round_2") in edges
-    assert any("round_1" in layer for layer in graph["layers"])
+
+
+def test_collapsed_it_shows_prompts_rounds_and_report(site: Path) -> None:
+    """What serves resuming is one circle, and the report's parts are inside it."""
+    graph = json.loads((site / "api/main").read_text())
+    root = graph["modular_pipelines"]["__root__"]["children"]
+    boxes = {child["id"] for child in root if child["type"] == "modularPipeline"}
+    arms = {"base", "random_k", "lowest_k", "round_1", "round_2"}
+    assert boxes == {"prompts", *arms, "report"}
+    assert not [child for child in root if child["type"] == "task"]
+    names = {node["id"]: node["name"] for node in graph["nodes"]}
+    circles = {names[child["id"]] for child in root if child["type"] == "data"}
+    assert circles == {
+        *("prompt_files", "base_model", "image_source", "base_adapter", "workspace", "run_record"),
+        *("prompts", "tuning_prompts", "test_prompts", "report"),
+        *("round_1.candidates", "round_1.scores", "round_1.adapter", "round_2.adapter"),
+        *(f"{arm}.{result}" for arm in arms for result in ("evaluation", "shown")),
+    }
 
 
 def test_previews_render(site: Path) -> None:

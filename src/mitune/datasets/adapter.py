@@ -74,51 +74,6 @@ def _is_adapter(folder: str) -> bool:
     return (Path(folder) / FACTS).exists()
 
 
-class FinishedAdapters:
-    """Adapters that were trained before, in every version of a dataset, by the key they have."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def copy(self, key: str, target: Path) -> bool:
-        """Copy the adapter that was made under `key`, if there is a whole one, to `target`."""
-        for file in sorted(self._folder.rglob(FACTS)):
-            try:
-                facts = json.loads(file.read_text())
-                same = facts.get("key") == key and facts["digest"] == digest(file.parent)
-            except (OSError, ValueError, KeyError):
-                continue  # cut off while it was written: trained again
-            if same:
-                shutil.copytree(file.parent, target, dirs_exist_ok=True)
-                return True
-        return False
-
-
-class FinishedAdaptersDataset(AbstractDataset[AdapterRef, FinishedAdapters]):
-    """A second name for the folder of an `AdapterDataset`, there even when it is empty.
-
-    The node that trains the adapter can so see what is already done without a cycle in the graph.
-    """
-
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self._folder = Path(filepath)
-        self.metadata = metadata
-
-    def load(self) -> FinishedAdapters:
-        """All versions in the folder."""
-        return FinishedAdapters(self._folder)
-
-    def save(self, data: AdapterRef) -> None:
-        """Adapters are written under their own name."""
-        raise DatasetError("finished adapters are written under the name of their adapter")
-
-    def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._folder)}
-
-    def _exists(self) -> bool:
-        return True
-
-
 class NoAdapterDataset(AbstractDataset[AdapterRef, AdapterRef]):
     """The base model as round 0: no adapter."""
 

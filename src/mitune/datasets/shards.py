@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,11 @@ class Manifest:
 class Shards(Mapping[str, pd.DataFrame]):
     """Tables by prompt id, read when asked for."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, files: Mapping[str, Path]) -> None:
+        self.files = files
 
     def __getitem__(self, prompt_id: str) -> pd.DataFrame:
-        path = self._folder / f"{prompt_id}.parquet"
+        path = self.files[prompt_id]
         try:
             return pd.read_parquet(path)
         except FileNotFoundError:
@@ -45,13 +46,8 @@ class Shards(Mapping[str, pd.DataFrame]):
 
     def manifest(self, prompt_id: str) -> Manifest | None:
         """What a shard says of itself; None if there is none, or a broken one."""
-        try:
-            footer = pq.read_metadata(self._folder / f"{prompt_id}.parquet")
-            attrs = json.loads(footer.metadata[b"PANDAS_ATTRS"])
-            columns = tuple(footer.schema.to_arrow_schema().names)
-            return Manifest(attrs["key"], footer.num_rows, columns, attrs.get("made_by", {}))
-        except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError):
-            return None
+        file = self.files.get(prompt_id)
+        return manifest_of(file) if file else None
 
     def count(self, prompt_id: str, key: str) -> int:
         """Rows of a shard that was made under `key`; 0 if there is none, or a broken one."""
@@ -59,14 +55,33 @@ class Shards(Mapping[str, pd.DataFrame]):
         return found.rows if found and found.key == key else 0
 
     def __iter__(self) -> Iterator[str]:
-        return (path.stem for path in sorted(self._folder.glob("*.parquet")))
+        return iter(self.files)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self.files)
 
 
-class ShardsDataset(AbstractDataset[dict[str, pd.DataFrame], Shards]):
-    """Saving adds or replaces the shards given; loading is lazy."""
+def manifest_of(shard: Path) -> Manifest | None:
+    """What a shard says of itself; None if it is not there, broken, or no shard."""
+    try:
+        footer = pq.read_metadata(shard)
+        attrs = json.loads(footer.metadata[b"PANDAS_ATTRS"])
+        columns = tuple(footer.schema.to_arrow_schema().names)
+        return Manifest(attrs["key"], footer.num_rows, columns, attrs.get("made_by", {}))
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError):
+        return None
+
+
+def shards_in(folder: Path) -> Shards:
+    """All that are in a folder now."""
+    return Shards({path.stem: path for path in sorted(folder.glob("*.parquet"))})
+
+
+class ShardsDataset(AbstractDataset[dict[str, pd.DataFrame | Path], Shards]):
+    """Saving adds or replaces the shards given; loading is lazy.
+
+    A shard may be given as the file that it is in already, here or elsewhere.
+    """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._folder = Path(filepath)
@@ -74,16 +89,21 @@ class ShardsDataset(AbstractDataset[dict[str, pd.DataFrame], Shards]):
 
     def load(self) -> Shards:
         """All shards in the folder."""
-        return Shards(self._folder)
+        return shards_in(self._folder)
 
-    def save(self, data: dict[str, pd.DataFrame]) -> None:
+    def save(self, data: dict[str, pd.DataFrame | Path]) -> None:
         """Write each table next to its place, then move it there."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        for prompt_id, table in data.items():
+        for prompt_id, shard in data.items():
             path = self._folder / f"{prompt_id}.parquet"
+            if isinstance(shard, Path) and manifest_of(shard) == manifest_of(path):
+                continue
             partial = path.with_suffix(".partial")
             try:
-                table.to_parquet(partial, index=False)
+                if isinstance(shard, Path):
+                    shutil.copyfile(shard, partial)
+                else:
+                    shard.to_parquet(partial, index=False)
                 os.replace(partial, path)
             except OSError as error:
                 partial.unlink(missing_ok=True)
@@ -105,7 +125,7 @@ class FinishedShardsDataset(ShardsDataset):
     The node that fills the folder can so see what is already done without a cycle in the graph.
     """
 
-    def save(self, data: dict[str, pd.DataFrame]) -> None:
+    def save(self, data: dict[str, pd.DataFrame | Path]) -> None:
         """Shards are written under their own name."""
         raise DatasetError("finished shards are written under the name of their shards")
 

@@ -18,13 +18,13 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from mitune.hooks.run_record import note
 from mitune.hooks.saved_nodes import SavedNodes
 from mitune.lineage.plan import Plan, producers
 from mitune.lineage.provenance import revision, versions
 from mitune.lineage.records import Record, Records
 
 RECORDS = "lineage_records"
-PROVENANCE = "provenance"
 logger = logging.getLogger(__name__)
 
 
@@ -63,8 +63,7 @@ class LineageHooks(SavedNodes):
             "run_id": str(run_params.get("run_id") or run_params.get("session_id")),
             "versions": versions(),
         }
-        if PROVENANCE in catalog:
-            catalog.save(PROVENANCE, self._facts)
+        note(catalog, "provenance", self._facts)
         self._warn_of_inputs(plan, pipeline)
         if run_params.get("only_missing_outputs"):
             for node in pipeline.nodes:

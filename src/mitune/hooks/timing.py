@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
+from mitune.hooks.run_record import note
 from mitune.hooks.saved_nodes import SavedNodes
-
-RECORD = "timings"
 
 
 class TimingHooks(SavedNodes):
@@ -27,8 +25,5 @@ class TimingHooks(SavedNodes):
 
     def saved(self, node: Node) -> None:
         """Add the node to the record."""
-        if self._catalog is None or RECORD not in self._catalog:
-            return
-        record: Any = self._catalog.get(RECORD)
-        seconds = time.monotonic() - self._started
-        record.save({**record.load(), node.name: round(seconds, 3)})
+        if self._catalog is not None:
+            note(self._catalog, "timings", {node.name: round(time.monotonic() - self._started, 3)})

@@ -15,8 +15,9 @@ def location(dataset: Any) -> Path | None:
             return Path(dataset._get_load_path())
         except DatasetError:
             return None
-    described = dataset._describe().get("filepath") if dataset is not None else None
-    return Path(described) if described else None
+    described = dataset._describe() if dataset is not None else {}
+    place = described.get("filepath") or described.get("path")
+    return Path(place) if place else None
 
 
 def version_of(dataset: Any) -> str | None:

@@ -10,9 +10,9 @@ from mitune.pipelines.evaluate.pipeline import create_pipeline as evaluate_stage
 from mitune.pipelines.finetune.pipeline import create_pipeline as finetune_stage
 from mitune.pipelines.generate.pipeline import create_pipeline as generate_stage
 from mitune.pipelines.rank.pipeline import create_pipeline as rank_stage
-from mitune.pipelines.report.rewards import reward_stage
+from mitune.pipelines.report.shown import show_stage
 
-SHARED = {"prompts", "test_prompts", "base_model", "image_source", "scratch"}
+SHARED = {"prompts", "test_prompts", "base_model", "image_source", "workspace"}
 PARAMETERS = {
     f"params:{name}"
     for name in ("generate", "metrics", "compose", "finetune", "evaluate", "resources")
@@ -25,7 +25,7 @@ def create_arm(arm: Arm) -> Pipeline:
     inputs = {"adapter_in": arm.adapter_in}
     blocks = {"params:evaluate": f"params:{arm.guidance}"}
     if arm.trained:
-        stages += compose_stage() + finetune_stage() + reward_stage()
+        stages += compose_stage() + finetune_stage()
         blocks["params:compose"] = f"params:{arm.composition}"
         blocks["params:finetune"] = f"params:{arm.finetuning}"
     else:
@@ -34,6 +34,7 @@ def create_arm(arm: Arm) -> Pipeline:
         inputs |= {name: f"{arm.candidates_of}.{name}" for name in ("candidates", "scores")}
     elif arm.trained:
         stages += generate_stage() + rank_stage()
+    stages += show_stage(stages.all_outputs())
     used = stages.inputs() | stages.all_outputs()
     return Pipeline(
         stages,

@@ -27,6 +27,7 @@ def create_pipeline() -> Pipeline:
             "prompts": "tuning_prompts",
             "base_model": "base_model",
             "image_source": "image_source",
+            "workspace": "workspace",
             "adapter_in": "base_adapter",
         },
         parameters={

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Source
-from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.shards import make_shards
@@ -23,10 +24,10 @@ def generate_test_images(
     test_prompts: pd.DataFrame,
     model: ModelRef,
     adapter: AdapterRef,
-    finished: Shards,
+    workspace: Workspace,
     settings: Evaluation,
     resources: Resources,
-) -> Iterator[dict[str, pd.DataFrame]]:
-    """Yield one shard per test prompt that is not finished yet."""
+) -> Iterator[dict[str, pd.DataFrame | Path]]:
+    """Shards of all test prompts, made where they are not finished yet."""
     source = evaluation_source(model, adapter)
-    yield from make_shards(test_prompts, source, finished, settings.generation, resources)
+    yield from make_shards(test_prompts, source, workspace, settings.generation, resources)

@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
                     "test_prompts",
                     "base_model",
                     "adapter",
-                    "finished_test_images",
+                    "workspace",
                     "params:evaluate",
                     "params:resources",
                 ],

@@ -11,8 +11,8 @@ from accelerate import Accelerator
 from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
-from mitune.datasets.adapter import FinishedAdapters
 from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.pipelines.finetune.key import adapter_key
 from mitune.pipelines.shared.resources import Resources
 from mitune.training.checkpoint import Checkpoint
@@ -26,8 +26,7 @@ def train(
     candidates: Shards,
     model: ModelRef,
     adapter_in: AdapterRef,
-    finished: FinishedAdapters,
-    scratch: Path,
+    workspace: Workspace,
     settings: Finetuning,
     resources: Resources,
 ) -> tuple[AdapterRef, pd.DataFrame]:
@@ -35,8 +34,9 @@ def train(
     check_start(settings, adapter_in)
     selection = with_latents(finetuning_set, candidates)
     key = adapter_key(selection, model, adapter_in, settings)
+    scratch = workspace.scratch
     folder = scratch / key
-    if not finished.copy(key, folder):
+    if not workspace.copy_adapter(key, folder):
         log = _train(selection, model, adapter_in, scratch, key, settings, resources)
         (folder / _LOG).write_text(json.dumps(log.to_dict("list")))  # exact, unlike to_json
     log = pd.DataFrame(json.loads((folder / _LOG).read_text()))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import Generation, Source, scores_in
 from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.shards import make_shards, read_shards
 
@@ -28,13 +30,13 @@ def generate_candidates(
     model: ModelRef,
     image_source: ModelRef | None,
     adapter: AdapterRef,
-    finished: Shards,
+    workspace: Workspace,
     settings: Generation,
     resources: Resources,
-) -> Iterator[dict[str, pd.DataFrame]]:
-    """Yield one shard per prompt that is not finished yet."""
+) -> Iterator[dict[str, pd.DataFrame | Path]]:
+    """Shards of all prompts, made where they are not finished yet."""
     source = candidates_source(model, adapter, image_source)
-    yield from make_shards(prompts, source, finished, settings, resources)
+    yield from make_shards(prompts, source, workspace, settings, resources)
 
 
 def collect_scores(

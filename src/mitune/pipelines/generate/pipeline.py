@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
                     "base_model",
                     "image_source",
                     "adapter_in",
-                    "finished_shards",
+                    "workspace",
                     "params:generate",
                     "params:resources",
                 ],

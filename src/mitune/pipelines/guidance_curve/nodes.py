@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from mitune.arm import Arm
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.figures.guidance_curve import guidance_curve
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_curve.parameters import GuidanceCurve
@@ -26,22 +28,22 @@ _NO_DISTANCES = QualitySettings(measures={})
 
 def paint_curve(arms: tuple[Arm, ...]) -> Painter:
     """Node function for `arms`, the base first."""
-    paint: Callable[..., Iterator[dict[str, pd.DataFrame]]] = paint_cells(arms)
+    paint = paint_cells(arms)
 
     def paint_curve_of_arms(
         prompts: pd.DataFrame,
         model: ModelRef,
-        finished: Shards,
+        workspace: Workspace,
         evaluation: Evaluation,
         metrics: Metrics,
         curve: GuidanceCurve,
         resources: Resources,
         *adapters: AdapterRef,
-    ) -> Iterator[dict[str, pd.DataFrame]]:
-        """Yield one shard per cell that is not finished yet."""
+    ) -> Iterator[dict[str, pd.DataFrame | Path]]:
+        """Shards of all cells, made where they are not finished yet."""
         some, headline = _some(prompts, curve.prompts), _headline(metrics)
         yield from paint(
-            some, model, finished, evaluation, headline, _NO_DISTANCES, curve.grid, resources,
+            some, model, workspace, evaluation, headline, _NO_DISTANCES, curve.grid, resources,
             *adapters,
         )  # fmt: skip
 

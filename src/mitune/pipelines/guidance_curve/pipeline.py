@@ -18,13 +18,13 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                 [
                     "tuning_prompts",
                     "base_model",
-                    "guidance_curve_finished",
+                    "workspace",
                     *_SETTINGS,
                     "params:resources",
                     *adapters,
                 ],
                 "guidance_curve_cells",
-                name="guidance_curve.paint_curve",
+                name="paint_curve",
             ),
             Node(
                 draw_curve(arms),
@@ -37,8 +37,10 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                     *adapters,
                 ],
                 ["guidance_curve", "guidance_curve_figure"],
-                name="guidance_curve.draw_curve",
+                name="draw_curve",
             ),
         ],
+        namespace="guidance_curve",
+        prefix_datasets_with_namespace=False,
         tags="guidance_curve",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.candidates import generate
 from mitune.comparison import mean
 from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.evaluation import measure
 from mitune.figures.guidance_grid import guidance_grid
 from mitune.jobs import Worker, run
@@ -37,7 +39,7 @@ from mitune.pipelines.shared.painting import open_on
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.workers import executor_of
 
-Painter = Callable[..., Iterator[dict[str, pd.DataFrame]]]
+Painter = Callable[..., Iterator[dict[str, pd.DataFrame | Path]]]
 Comparer = Callable[..., tuple[pd.DataFrame, Figure]]
 
 
@@ -47,25 +49,28 @@ def paint_cells(arms: tuple[Arm, ...]) -> Painter:
     def paint_cells_of_models(
         prompts: pd.DataFrame,
         model: ModelRef,
-        finished: Shards,
+        workspace: Workspace,
         evaluation: Evaluation,
         metrics: Metrics,
         quality: QualitySettings,
         grid: GuidanceGrid,
         resources: Resources,
         *adapters: AdapterRef,
-    ) -> Iterator[dict[str, pd.DataFrame]]:
-        """Yield one shard per cell that is not finished yet."""
+    ) -> Iterator[dict[str, pd.DataFrame | Path]]:
+        """Shards of all cells, made where they are not finished yet."""
         given = {arm.name: ref for arm, ref in zip(arms, adapters, strict=True)}
         cells = cells_of(model, given, evaluation.generation, grid)
         keys = {cell.shard: cell.key(prompts, metrics, quality) for cell in cells}
 
+        finished = workspace.shards(keys)
+        if finished:
+            yield dict(finished.files)
+
         def is_finished(cell: Cell) -> bool:
-            return finished.count(cell.shard, keys[cell.shard]) > 0
+            return cell.shard in finished
 
         work = CellWork(prompts, metrics, quality, resources)
-        done = sum(map(is_finished, cells))
-        with tqdm(total=len(cells), initial=done, desc="cells") as progress:
+        with tqdm(total=len(cells), initial=len(finished), desc="cells") as progress:
             executor = executor_of(resources, model, *metrics.scorers.values())
             for result in run(cells, work, is_finished, executor):
                 result.value.attrs = {"key": keys[result.job.shard]}

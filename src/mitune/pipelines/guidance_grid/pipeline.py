@@ -19,7 +19,7 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                 [
                     "tuning_prompts",
                     "base_model",
-                    "guidance_grid_finished",
+                    "workspace",
                     "params:evaluate",
                     *_MEASURES,
                     "params:guidance_grid",
@@ -27,13 +27,13 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                     *adapters,
                 ],
                 "guidance_grid_cells",
-                name="guidance_grid.paint_cells",
+                name="paint_cells",
             ),
             Node(
                 embed_references,
                 ["tuning_prompts", "params:evaluate", "params:quality", "params:resources"],
                 "guidance_grid_references",
-                name="guidance_grid.embed_references",
+                name="embed_references",
             ),
             Node(
                 compare_cells(arms),
@@ -49,8 +49,10 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                     *adapters,
                 ],
                 ["guidance_grid", "guidance_grid_figure"],
-                name="guidance_grid.compare_cells",
+                name="compare_cells",
             ),
         ],
+        namespace="guidance_grid",
+        prefix_datasets_with_namespace=False,
         tags="guidance_grid",
     )

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
+from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
 from mitune.pipelines.merge.parameters import Merge
 from mitune.training import adapters, merging
@@ -19,7 +20,7 @@ from mitune.training.adapter_weights import FACTS
 
 
 def merge(
-    model: ModelRef, scratch: Path, settings: Merge
+    model: ModelRef, workspace: Workspace, settings: Merge
 ) -> tuple[AdapterRef, dict[str, AdapterRef], pd.DataFrame]:
     """The mean; the means of the sweep by the weight of the first; what each cost."""
     parts = settings.load()
@@ -31,7 +32,7 @@ def merge(
     saved, costs = {}, []
     for name, weights in mixtures.items():
         cost = asdict(merging.merge(backbone, layers, weights, settings.rank))
-        folder = scratch / "merge" / name
+        folder = workspace.scratch / "merge" / name
         shutil.rmtree(folder, ignore_errors=True)
         round_ = max(part.round for part in parts)
         merged = [asdict(part) | {"weight": w} for part, w in zip(parts, weights, strict=True)]

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 merge,
-                inputs=["base_model", "scratch", "params:merge"],
+                inputs=["base_model", "workspace", "params:merge"],
                 outputs=["merged.adapter", "merge_sweep", "merge_costs"],
                 name="merge.merge",
             )

@@ -8,12 +8,14 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
 from mitune.figures.mi_benchmark import mi_benchmark_table
 from mitune.jobs import Worker, run
@@ -49,15 +51,17 @@ class _Job:
 
 
 def estimate(
-    settings: MIBenchmark, finished: Shards, resources: Resources
-) -> Iterator[dict[str, pd.DataFrame]]:
-    """Yield one shard per task, estimator and seed that is not finished yet."""
+    settings: MIBenchmark, workspace: Workspace, resources: Resources
+) -> Iterator[dict[str, pd.DataFrame | Path]]:
+    """A shard per task, estimator and seed, made where it is not finished yet."""
     jobs = _jobs(settings)
-    there = {job.shard for job in jobs if finished.count(job.shard, job.key)}
+    finished = workspace.shards({job.shard: job.key for job in jobs})
+    if finished:
+        yield dict(finished.files)
     # Small networks gain nothing from an accelerator; whole jobs do from several cores.
     executor = executor_of(resources, device="cpu")
-    with tqdm(total=len(jobs), initial=len(there), desc="estimates") as progress:
-        for result in run(jobs, _run, lambda job: job.shard in there, executor):
+    with tqdm(total=len(jobs), initial=len(finished), desc="estimates") as progress:
+        for result in run(jobs, _run, lambda job: job.shard in finished, executor):
             yield {result.job.shard: result.value}
             progress.update()
 

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 estimate,
-                [_SETTINGS, "mi_benchmark_finished", "params:resources"],
+                [_SETTINGS, "workspace", "params:resources"],
                 "mi_benchmark_estimates",
                 name="mi_benchmark.estimate",
             ),

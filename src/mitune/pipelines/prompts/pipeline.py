@@ -14,7 +14,9 @@ def create_pipeline() -> Pipeline:
                 inputs=["prompt_files", "base_model", "params:prompts"],
                 outputs=["prompts", "tuning_prompts", "test_prompts"],
                 name="ingest",
-                tags="prompts",
             )
-        ]
+        ],
+        namespace="prompts",
+        prefix_datasets_with_namespace=False,
+        tags="prompts",
     )

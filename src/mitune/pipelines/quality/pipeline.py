@@ -16,22 +16,27 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
             embed_references,
             ["test_prompts", "params:evaluate", _SETTINGS, "params:resources"],
             "reference_features",
-            name="quality.embed_references",
+            name="embed_references",
         ),
         Node(
             compare(arms),
             [_SETTINGS, "arms", "reference_features", *(f"{arm.name}.features" for arm in arms)],
             ["quality", "quality_figure"],
-            name="quality.compare",
+            name="compare",
         ),
         Node(
             count_wins(arms),
             ["params:metrics", *(f"{arm.name}.evaluation" for arm in arms)],
             "win_rates",
-            name="quality.count_wins",
+            name="count_wins",
         ),
     ]
-    return Pipeline([*map(_embedding, arms), *tables], tags="quality")
+    return Pipeline(
+        [*map(_embedding, arms), *tables],
+        namespace="quality",
+        prefix_datasets_with_namespace=False,
+        tags="quality",
+    )
 
 
 def _embedding(arm: Arm) -> Node:
@@ -47,5 +52,5 @@ def _embedding(arm: Arm) -> Node:
             "params:resources",
         ],
         f"{arm.name}.features",
-        name=f"{arm.name}.quality.embed",
+        name=f"{arm.name}.embed",
     )

@@ -15,6 +15,7 @@ from mitune.figures.alignment import alignment
 from mitune.metrics import JudgeScore
 from mitune.pipelines.report.changes import largest_changes
 from mitune.pipelines.report.page import render_page
+from mitune.pipelines.report.shown import Shown
 from mitune.pipelines.shared.arms import ArmFacts, read_arms
 from mitune.pipelines.shared.metrics import Metrics
 
@@ -71,7 +72,11 @@ def contrasts(arms: tuple[Arm, ...]) -> list[tuple[Arm, Arm]]:
 
 
 def write_page(arms: tuple[Arm, ...]) -> Callable[..., str]:
-    """Node function: everything on one self-contained page."""
+    """Node function: everything on one self-contained page.
+
+    Candidates and training are shown of the first arm that has both of its own.
+    """
+    shown_round = next(arm.name for arm in arms if arm.trained and arm.candidates_of is None)
 
     def write_report(
         metrics: Metrics,
@@ -79,22 +84,18 @@ def write_page(arms: tuple[Arm, ...]) -> Callable[..., str]:
         facts: dict[str, Any],
         summary: pd.DataFrame,
         headline: dict[str, Any],
-        timings: dict[str, float],
-        provenance: dict[str, Any],
+        run_record: dict[str, dict[str, Any]],
         published: dict[str, Any],
         metric_provenance: dict[str, dict[str, Any]],
-        agreement: pd.DataFrame,
         curve: pd.DataFrame,
         curve_figure: bytes,
         alignment_figure: bytes,
-        agreement_figure: bytes,
-        rank_figure: bytes,
-        training_figure: bytes,
-        contact_sheet: bytes,
         before: pd.DataFrame,
         after: pd.DataFrame,
-        *samples: pd.DataFrame,
+        *shown: Shown,
     ) -> str:
+        parts = {arm.name: of_arm for arm, of_arm in zip(arms, shown, strict=True)}
+        figures = parts[shown_round]["figures"]().set_index("name")["png"]
         return render_page(
             arms=read_arms(described),
             units=metrics.units,
@@ -102,22 +103,19 @@ def write_page(arms: tuple[Arm, ...]) -> Callable[..., str]:
             facts=facts,
             summary=summary,
             headline=headline,
-            timings=timings,
-            provenance=provenance,
+            timings=run_record.get("timings", {}),
+            provenance=run_record.get("provenance", {}),
             published=published,
             metric_provenance=metric_provenance,
-            agreement=agreement,
+            agreement=parts[shown_round]["agreement"](),
             curve=curve,
             pictures={
                 "curve": curve_figure,
                 "alignment": alignment_figure,
-                "agreement": agreement_figure,
-                "by_rank": rank_figure,
-                "training": training_figure,
-                "candidates": contact_sheet,
+                **figures,
             },
             changes=largest_changes(before, after, metrics.headline),
-            samples={arm.name: table for arm, table in zip(arms, samples, strict=True)},
+            samples={name: of_arm["samples"]() for name, of_arm in parts.items()},
         )
 
     return write_report

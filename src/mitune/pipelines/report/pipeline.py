@@ -3,25 +3,34 @@
 from kedro.pipeline import Node, Pipeline
 
 from mitune.arm import Arm
+from mitune.pipelines.guidance_curve.pipeline import create_pipeline as guidance_curve
 from mitune.pipelines.report.dependence import trace_metrics
 from mitune.pipelines.report.facts import page_facts
 from mitune.pipelines.report.nodes import summarise, write_page
 from mitune.pipelines.report.published import compare_published
-from mitune.pipelines.report.rewards import describe_arms
+from mitune.pipelines.report.rewards import describe_arms, note_reward
 
 
 def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
-    """Evaluations and samples of `arms` -> summary, headline, report.
+    """Evaluations, adapters and `shown` of `arms` -> summary, headline, guidance_curve, report.
 
-    The first is the base and the last the result; candidates and training are shown of the first
-    that has both of its own.
+    The first is the base and the last the result.
     """
-    shown = next(arm.name for arm in arms if arm.trained and arm.candidates_of is None)
-    return Pipeline(
+    trained = [arm for arm in arms if arm.trained]
+    page = Pipeline(
         [
+            *(
+                Node(
+                    note_reward,
+                    inputs=[f"params:{arm.composition}", f"params:{arm.finetuning}"],
+                    outputs=f"{arm.name}.reward_used",
+                    name=f"{arm.name}.note_reward",
+                )
+                for arm in trained
+            ),
             Node(
                 describe_arms(arms),
-                inputs=[f"{arm.name}.reward_used" for arm in arms if arm.trained],
+                inputs=[f"{arm.name}.reward_used" for arm in trained],
                 outputs="arms",
                 name="describe_arms",
             ),
@@ -63,25 +72,23 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                     "page_facts",
                     "summary",
                     "headline",
-                    "timings",
-                    "provenance",
+                    "run_record",
                     "published_comparison",
                     "metric_provenance",
-                    f"{shown}.agreement",
                     "guidance_curve",
                     "guidance_curve_figure",
                     "alignment_figure",
-                    f"{shown}.agreement_figure",
-                    f"{shown}.rank_figure",
-                    f"{shown}.training_figure",
-                    f"{shown}.contact_sheet",
                     f"{arms[0].name}.evaluation",
                     f"{arms[-1].name}.evaluation",
-                    *(f"{arm.name}.samples" for arm in arms),
+                    *(f"{arm.name}.shown" for arm in arms),
                 ],
                 outputs="report",
                 name="write_report",
             ),
         ],
         tags="report",
+    )
+    rounds = tuple(arm for arm in arms if arm.round is not None)
+    return Pipeline(
+        page + guidance_curve(rounds), namespace="report", prefix_datasets_with_namespace=False
     )

@@ -5,27 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from kedro.pipeline import Node, Pipeline
-
 from mitune.arm import Arm
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.shared.arms import ArmFacts, record_arms, rewarded, uses_reward
 from mitune.training.finetuning import Finetuning
-
-
-def reward_stage() -> Pipeline:
-    """How an arm chooses and trains -> whether it uses a reward."""
-    return Pipeline(
-        [
-            Node(
-                note_reward,
-                ["params:compose", "params:finetune"],
-                "reward_used",
-                name="note_reward",
-                tags="report",
-            )
-        ]
-    )
 
 
 def note_reward(choice: Compose, training: Finetuning) -> bool:

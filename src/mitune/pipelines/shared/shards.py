@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
 
 from mitune.candidates import Batch, Generation, Source, batches, counts, grown, shard_keys
 from mitune.datasets.shards import Shards
+from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
 from mitune.jobs import run
 from mitune.lineage import source_code
@@ -21,21 +23,28 @@ from mitune.pipelines.shared.workers import executor_of
 def make_shards(
     prompts: pd.DataFrame,
     source: Source,
-    finished: Shards,
+    workspace: Workspace,
     settings: Generation,
     resources: Resources,
-) -> Iterator[dict[str, pd.DataFrame]]:
-    """Shards of `source` that are not finished, with a bar; no model is opened if all are."""
+) -> Iterator[dict[str, pd.DataFrame | Path]]:
+    """Shards of `source`, with a bar; no model is opened if all are finished.
+
+    First the files of those that are, then tables of the others as they are made.
+    """
     source = with_code(source, settings)
     wanted = settings.images_per_prompt
-    there = counts(finished, shard_keys(source, settings, prompts))
+    keys = shard_keys(source, settings, prompts)
+    finished = workspace.shards(keys)
+    there = counts(finished, keys)
     jobs = batches(prompts, settings, resources.batch_size, there)
-    done = sum(count >= wanted for count in there.values())
+    whole = {name: finished.files[name] for name, count in there.items() if count >= wanted}
+    if whole:
+        yield dict(whole)
 
     def is_finished(batch: Batch) -> bool:
         return batch.first == wanted
 
-    with tqdm(total=len(prompts), initial=done, desc=source.name, unit="prompt") as progress:
+    with tqdm(total=len(prompts), initial=len(whole), desc=source.name, unit="prompt") as progress:
         for made in run(
             jobs,
             Painting(source, settings, resources),
