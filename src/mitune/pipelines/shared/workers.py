@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 import torch
 
 from mitune.backbones import ModelRef
 from mitune.jobs import Automatic, Executor, Pool, Processes, Serial
-from mitune.metrics.base import Metric
 from mitune.pipelines.shared.resources import Resources
 
 # What workers have imported before they start: all that stages run in them.
@@ -28,8 +28,15 @@ _PRELOAD = (
 _COPIES = 4  # of all weights: what is kept for other stages, and what is computed with them
 
 
+class ReadsFiles(Protocol):
+    """Settings that name the files they read: metrics do."""
+
+    @property
+    def files(self) -> Mapping[str, Path]: ...
+
+
 def executor_of(
-    resources: Resources, *reads: ModelRef | Metric, device: str | None = None
+    resources: Resources, *reads: ModelRef | ReadsFiles, device: str | None = None
 ) -> Executor:
     """The executor that `resources` asks for.
 
@@ -73,7 +80,7 @@ def _devices(resources: Resources) -> list[str]:
 
 
 def _workers(
-    resources: Resources, devices: Sequence[str], reads: Sequence[ModelRef | Metric]
+    resources: Resources, devices: Sequence[str], reads: Sequence[ModelRef | ReadsFiles]
 ) -> int:
     if resources.workers != "auto":
         return resources.workers
@@ -86,7 +93,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _that_fit(reads: Sequence[ModelRef | Metric]) -> int:
+def _that_fit(reads: Sequence[ModelRef | ReadsFiles]) -> int:
     """How many workers: one if weights are on the hub, which are large ones."""
     files = [list(_files(each)) for each in reads]
     if not all(files):
@@ -95,7 +102,7 @@ def _that_fit(reads: Sequence[ModelRef | Metric]) -> int:
     return max(1, int(psutil.virtual_memory().available / (_COPIES * size))) if size else _cores()
 
 
-def _files(read: ModelRef | Metric) -> Iterator[Path]:
+def _files(read: ModelRef | ReadsFiles) -> Iterator[Path]:
     paths = [Path(read.path)] if isinstance(read, ModelRef) else list(read.files.values())
     for path in paths:
         yield from path.rglob("*.safetensors") if path.is_dir() else [path] * path.is_file()
