@@ -57,14 +57,17 @@ def generate(
             backbone, source, batch, settings, batch_size, transferred
         ):
             if there[prompt_id] < settings.images_per_prompt:
-                yield prompt_id, grown(finished, prompt_id, table, batch.first)
+                yield prompt_id, grown(finished, prompt_id, table, there[prompt_id])
 
 
-def grown(finished: Finished | None, prompt_id: str, new: pd.DataFrame, first: int) -> pd.DataFrame:
-    """`new` candidates of a prompt after the `first` ones, which are there."""
-    if finished is None or not first:
-        return new
-    return appended(finished[prompt_id].head(first), new)
+def grown(finished: Finished | None, prompt_id: str, made: pd.DataFrame, kept: int) -> pd.DataFrame:
+    """The first `kept` candidates of a prompt as they are there, and those `made` that follow."""
+    if finished is None or not kept:
+        return made
+    attrs = made.attrs
+    new = made[made["image_index"] >= kept].reset_index(drop=True)
+    new.attrs = attrs
+    return appended(finished[prompt_id].head(kept), new)
 
 
 @torch.no_grad()

@@ -53,7 +53,7 @@ def make_shards(
         ):
             prompt_id, table = made.value
             if there[prompt_id] < wanted:  # others were made once more with their batch
-                yield {prompt_id: grown(finished, prompt_id, table, made.job.first)}
+                yield {prompt_id: grown(finished, prompt_id, table, there[prompt_id])}
                 progress.update()
 
 
