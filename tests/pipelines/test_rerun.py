@@ -428,7 +428,7 @@ def test_lineage_leads_back_to_model_and_prompts(copy: Path) -> None:
     assert found.returncode == 0, found.stderr
     for step in (
         "round_2.adapter", "by round_2.finetune.train", "round_1.adapter", "prompt_files",
-        "base_model", "params:finetune.optimisation.learning_rate = 0.0004", "revision", "(given)",
+        "base_model", "params:finetune.optimisation.learning_rate = 0.001", "revision", "(given)",
     ):  # fmt: skip
         assert step in found.stdout, step
     unknown = kedro(copy, "lineage", "round_9.adapter", "--env=smoke")
