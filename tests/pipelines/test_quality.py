@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.config import OmegaConfigLoader
 from PIL import Image
 
 from mitune.datasets.features import FeaturesDataset
+from mitune.environments import Environments
 from mitune.errors import UserError
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD
 from mitune.pipelines.arms import BASE
@@ -113,7 +113,7 @@ def test_missing_references_and_weights_are_found_before_any_node(tmp_path: Path
 
 @pytest.mark.parametrize("env", ["sd21", "sdxl", "sd35"])
 def test_real_checkpoints_have_fd_dino_and_cmmd_against_a_folder(env: str) -> None:
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = Environments(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS)
     settings = QualitySettings.model_validate(loader["parameters"]["quality"])
     assert set(settings.measures) == {"fd_dino", "cmmd"} and settings.reference.kind == "folder"
     assert {e.kind for e in settings.embedders.values()} == {"dino", "clip"}
