@@ -77,4 +77,5 @@ def test_stable_diffusion_xl_differs_from_2_1_in_size_alone() -> None:
     assert xl["finetune"]["optimisation"].pop("micro_batch_size") == 4
     assert two["finetune"]["optimisation"].pop("micro_batch_size") == 16
     assert xl.pop("resources") != two.pop("resources")
+    assert xl["merge"].pop("models") != two["merge"].pop("models")  # where results lie
     assert xl == two
