@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
-from typing_extensions import Self
 
 from mitune.diffusion.denoiser import Condition, Denoiser, HasDenoiser
 from mitune.diffusion.guided import Guided, predict_pair
 from mitune.diffusion.prediction import Prediction
+from mitune.guidance.scaled import Scaled
 
 
-class ClassifierFree(BaseModel):
+class ClassifierFree(Scaled):
     """eps_g = eps_u + w (eps_c - eps_u), w = `scale`, in the convention of diffusers.
 
     w = 1 is the conditional model, w = 0 the unconditional one. The paper's omega (eq. 6) is
@@ -27,20 +26,9 @@ class ClassifierFree(BaseModel):
     mutual information is made of them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     reads_attention: ClassVar[bool] = False
 
     kind: Literal["classifier_free"] = "classifier_free"
-    scale: float = 7.5
-
-    def evaluations(self, steps: int) -> float:
-        """Two branches a step."""
-        return 2 * steps
-
-    def at_scale(self, scale: float) -> Self:
-        """With another w."""
-        return self.model_copy(update={"scale": scale})
 
     def start(
         self,

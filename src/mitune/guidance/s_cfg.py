@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional
-from typing_extensions import Self
 
 from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
 from mitune.diffusion.denoiser import Condition, Denoiser
@@ -19,13 +18,14 @@ from mitune.diffusion.guided import Guided, Guiding, predict_pair
 from mitune.diffusion.prediction import Prediction
 from mitune.guidance.base import Model
 from mitune.guidance.classifier_free import ClassifierFree
+from mitune.guidance.scaled import Scaled
 from mitune.guidance.smoothing import smooth
 
 _EPS = 1e-8
 _POWERS = 4
 
 
-class SemanticAware(BaseModel):
+class SemanticAware(Scaled):
     """eps_u + w r (eps_c - eps_u), w = `scale`, with a rate r per pixel instead of 1.
 
     Cross-attention C, refined by self-attention S to S' C and made relative to its mean over the
@@ -41,24 +41,13 @@ class SemanticAware(BaseModel):
     far as the network attends there. With `rates` (1, 1) it is classifier-free guidance.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     reads_attention: ClassVar[bool] = True
 
     kind: Literal["s_cfg"] = "s_cfg"
-    scale: float = 7.5
     powers: Literal["released", "intended"] = "released"
     downsamplings: tuple[PositiveInt, ...] = Field((4, 8), min_length=1)
     rates: tuple[float, float] = (0.8, 3.0)
     most: float = 15.0
-
-    def evaluations(self, steps: int) -> float:
-        """Two branches a step."""
-        return 2 * steps
-
-    def at_scale(self, scale: float) -> Self:
-        """With another w."""
-        return self.model_copy(update={"scale": scale})
 
     def start(
         self,
