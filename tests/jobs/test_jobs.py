@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mitune.errors import UserError
-from mitune.jobs import Automatic, Executor, JobError, Pool, Processes, Serial, run
+from mitune.jobs import Automatic, Executor, JobError, Pool, Processes, Serial, run, together
 from tests.jobs import work
 from tests.jobs.work import BUG, DEADLY, HALF, USERS, Square, matrix
 
@@ -165,3 +165,20 @@ def _soon(happened: Callable[[], bool], seconds: float) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_processes_that_work_together_meet_and_end() -> None:
+    pool = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
+    (pids,) = together(work.gathered, pool)
+    assert len(set(pids)) == 2
+    assert os.getpid() not in pids
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_one_that_dies_takes_the_others_along() -> None:
+    pool = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
+    with pytest.raises(JobError, match=r"killed by signal 9|closed by peer"):
+        list(together(work.deserted, pool))
+    assert not pool.ready

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from mitune.errors import UserError
-from mitune.jobs import Worker
+from mitune.jobs import Rank, Worker
 
 DEADLY, USERS, BUG, HALF = 100, 101, 102, 103
 
@@ -56,4 +56,23 @@ def matrix(job: int, worker: Worker) -> Iterator[torch.Tensor]:
 def sleep_forever(job: Path, worker: Worker) -> Iterator[None]:
     job.write_text(str(os.getpid()))
     time.sleep(600)
+    yield None
+
+
+def gathered(rank: Rank, worker: Worker) -> Iterator[list[int]]:
+    """What every process has to say, told by the first."""
+    rank.join(worker.device)
+    said = torch.zeros(rank.count, dtype=torch.int64)
+    said[rank.index] = os.getpid()
+    torch.distributed.all_reduce(said)
+    if rank.index == 0:
+        yield said.tolist()
+
+
+def deserted(rank: Rank, worker: Worker) -> Iterator[None]:
+    """The second dies while the first waits for it."""
+    rank.join(worker.device)
+    if rank.index == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    torch.distributed.barrier()
     yield None

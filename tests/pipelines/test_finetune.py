@@ -25,6 +25,7 @@ SETTINGS = Finetuning(
     adapter=AdapterSettings(rank=2, alpha=2), optimisation=Optimisation(steps=2, batch_size=2)
 )
 BASE = AdapterRef(None)
+ALONE = Resources(device="cpu", executor="serial")
 
 
 def _selection(**columns: object) -> pd.DataFrame:
@@ -93,7 +94,7 @@ def test_a_finished_adapter_is_found_again_unless_it_is_broken(
     def trained() -> tuple[AdapterRef, pd.DataFrame]:
         shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
         return train(
-            chosen, candidates, model, BASE, workspace, SETTINGS, Resources(device="cpu")
+            chosen, candidates, model, BASE, workspace, SETTINGS, ALONE
         )  # fmt: skip
 
     adapter, log = trained()
@@ -126,3 +127,22 @@ def test_a_batch_that_splits_a_group_is_refused(field: str) -> None:
     with pytest.raises(ValidationError, match=rf"optimisation.{field} 3 is no multiple of 2"):
         Finetuning(objective=InTwos(), optimisation=optimisation)
     assert Finetuning(objective=InTwos(), optimisation=Optimisation(batch_size=4))
+
+
+def test_two_processes_train_what_one_does_in_halves(
+    model: ModelRef, candidates: Shards, tmp_path: Path
+) -> None:
+    chosen = pd.DataFrame({"prompt_id": "p", "prompt": "a red star", "image_index": [0, 1]})
+    halves = SETTINGS.optimisation.model_copy(update={"micro_batch_size": 1, "steps": 4})
+    settings = SETTINGS.model_copy(update={"optimisation": halves})
+
+    def trained(scratch: str, resources: Resources) -> tuple[bytes, pd.DataFrame]:
+        workspace = Workspace(tmp_path / scratch, adapter_folder=tmp_path / "none")
+        adapter, log = train(chosen, candidates, model, BASE, workspace, settings, resources)
+        return (Path(str(adapter.path)) / WEIGHTS).read_bytes(), log
+
+    together = Resources(device="cpu", executor="processes", workers=2)
+    weights, log = trained("one", ALONE)
+    theirs, their_log = trained("two", together)
+    assert theirs == weights
+    pd.testing.assert_frame_equal(their_log, log, check_exact=True)

@@ -9,6 +9,7 @@ from mitune.jobs.automatic import Automatic
 from mitune.jobs.base import Executor, Failed, JobError, Result, Work, run
 from mitune.jobs.pool import Pool
 from mitune.jobs.processes import Processes
+from mitune.jobs.ranks import Rank, alone, together
 from mitune.jobs.serial import Serial
 from mitune.jobs.worker import Worker
 
@@ -19,9 +20,12 @@ __all__ = [
     "JobError",
     "Pool",
     "Processes",
+    "Rank",
     "Result",
     "Serial",
     "Work",
     "Worker",
+    "alone",
     "run",
+    "together",
 ]

@@ -35,7 +35,8 @@ class StepGradients:
         accelerator: Accelerator,
     ) -> None:
         groups = torch.arange(batch_size).view(-1, task.group)
-        self._mine = groups[accelerator.process_index :: accelerator.num_processes]
+        # Neighbours, as micro-batches are: two processes add up what two halves of a batch do.
+        self._mine = groups.tensor_split(accelerator.num_processes)[accelerator.process_index]
         if len(self._mine) == 0:
             raise ValueError(
                 f"batch_size {batch_size} gives less than one example, or one group of "

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import pandas as pd
-from accelerate import Accelerator
 from tqdm import tqdm
 
-from mitune.backbones import AdapterRef, ModelRef, open_backbone
+from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
+from mitune.jobs import alone, together
 from mitune.pipelines.finetune.key import adapter_key
+from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
-from mitune.training.checkpoint import Checkpoint
-from mitune.training.finetuning import Finetuning, check_start, finetune, save
+from mitune.pipelines.shared.workers import ranks_of
+from mitune.training.finetuning import Finetuning, check_start
 
 _LOG = "training_log.json"
 
@@ -37,43 +37,20 @@ def train(
     scratch = workspace.scratch
     folder = scratch / key
     if not workspace.copy_adapter(key, folder):
-        log = _train(selection, model, adapter_in, scratch, key, settings, resources)
+        log = _train(Training(selection, model, adapter_in, scratch, key, settings, resources))
         (folder / _LOG).write_text(json.dumps(log.to_dict("list")))  # exact, unlike to_json
     log = pd.DataFrame(json.loads((folder / _LOG).read_text()))
     return AdapterRef(str(folder), round=adapter_in.round + 1), log
 
 
-def _train(
-    selection: pd.DataFrame,
-    model: ModelRef,
-    adapter_in: AdapterRef,
-    scratch: Path,
-    key: str,
-    settings: Finetuning,
-    resources: Resources,
-) -> pd.DataFrame:
-    checkpoint = Checkpoint(scratch / f"{key}.pt", key, resources.checkpoint_seconds)
-    backbone = open_backbone(model, resources.torch_device, settings.dtype, resources.offload)
-    if resources.gradient_checkpointing:
-        backbone.network.enable_gradient_checkpointing()  # type: ignore[operator]
-    if resources.compile:
-        backbone.network.compile()
-    accelerator = Accelerator(cpu=resources.torch_device.type == "cpu")
-    steps = finetune(backbone, selection, settings, adapter_in, accelerator, checkpoint)
-    total = settings.optimisation.steps
-    log = pd.DataFrame(
-        [asdict(step) for step in tqdm(steps, total=total, desc="finetune", unit="step")],
-        columns=["index", "loss", "grad_norm", "learning_rate"],
-    )
-    facts = {
-        "round": adapter_in.round + 1,
-        "model": asdict(model),
-        "key": key,
-        "previous": asdict(adapter_in),
-    }
-    save(backbone, scratch / key, settings, facts)
-    checkpoint.path.unlink(missing_ok=True)
-    return log
+def _train(training: Training) -> pd.DataFrame:
+    """Its log, one row a step."""
+    optimisation, group = training.settings.optimisation, training.settings.objective.group
+    pool = ranks_of(training.resources, optimisation.batch_size // group, training.model)
+    steps = together(training, pool) if pool else alone(training, training.resources.torch_device)
+    bar = tqdm(steps, total=optimisation.steps, desc="finetune", unit="step")
+    columns = ["index", "loss", "grad_norm", "learning_rate"]
+    return pd.DataFrame([asdict(step) for step in bar], columns=columns)
 
 
 def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFrame:

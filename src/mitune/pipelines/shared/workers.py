@@ -22,6 +22,7 @@ _PRELOAD = (
     "peft",
     "mitune.backbones.stable_diffusion",
     "mitune.mi_benchmark",
+    "mitune.pipelines.finetune.training",
     "mitune.pipelines.shared.measuring",
     "mitune.pipelines.shared.painting",
 )
@@ -51,15 +52,32 @@ def executor_of(
     """
     devices = _devices(resources if device is None else Resources(device=device))
     workers = _workers(resources, devices, reads)
-    threads = torch.get_num_threads()
-    if devices[0] == "cpu":
-        threads = max(1, min(threads, _cores() // workers))
+    threads = _threads(devices, workers)
     serial = Serial(torch.device(devices[0]), threads)
     if resources.executor == "serial" or (resources.executor == "auto" and workers == 1):
         return serial
-    places = tuple(devices[place % len(devices)] for place in range(workers))
-    processes = Processes(_pool(places, threads))
+    processes = Processes(_pool(_places(devices, workers), threads))
     return processes if resources.executor == "processes" else Automatic(serial, processes)
+
+
+def ranks_of(resources: Resources, at_most: int, *reads: ModelRef | ReadsFiles) -> Pool | None:
+    """New processes that train together, no more than `at_most`; None: this process alone."""
+    devices = _devices(resources)
+    most = at_most if devices[0] == "cpu" else min(at_most, len(devices))
+    workers = min(_workers(resources, devices, reads), most)
+    if resources.executor == "serial" or workers <= 1:
+        return None
+    return Pool(_places(devices, workers), _threads(devices, workers), _PRELOAD)
+
+
+def _places(devices: Sequence[str], workers: int) -> tuple[str, ...]:
+    return tuple(devices[place % len(devices)] for place in range(workers))
+
+
+def _threads(devices: Sequence[str], workers: int) -> int:
+    """Of torch in each process."""
+    threads = torch.get_num_threads()
+    return max(1, min(threads, _cores() // workers)) if devices[0] == "cpu" else threads
 
 
 @cache

@@ -1,0 +1,63 @@
+"""Work that trains an adapter: by one process, or by several that share each batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+from accelerate import Accelerator
+
+from mitune.backbones import AdapterRef, ModelRef, open_backbone
+from mitune.jobs import Rank, Worker
+from mitune.pipelines.shared.resources import Resources
+from mitune.training.checkpoint import Checkpoint, TrainingStep
+from mitune.training.finetuning import Finetuning, finetune, save
+
+
+@dataclass(frozen=True)
+class Training:
+    """Train on `selection` and write the adapter `key` into `scratch`; yields every step.
+
+    The first process speaks and writes for all. Several give the gradients of one, up to the order
+    in which numbers are added.
+    """
+
+    selection: pd.DataFrame
+    model: ModelRef
+    adapter_in: AdapterRef
+    scratch: Path
+    key: str
+    settings: Finetuning
+    resources: Resources
+
+    def __call__(self, rank: Rank, worker: Worker) -> Iterator[TrainingStep]:
+        rank.join(worker.device)
+        resources = self.resources
+        backbone = open_backbone(self.model, worker.device, self.settings.dtype, resources.offload)
+        if resources.gradient_checkpointing:
+            backbone.network.enable_gradient_checkpointing()  # type: ignore[operator]
+        if resources.compile:
+            backbone.network.compile()
+        checkpoint = Checkpoint(
+            self.scratch / f"{self.key}.pt", self.key, resources.checkpoint_seconds
+        )
+        accelerator = Accelerator(cpu=worker.device.type == "cpu")
+        steps = finetune(
+            backbone, self.selection, self.settings, self.adapter_in, accelerator, checkpoint
+        )
+        for step in steps:
+            if accelerator.is_main_process:
+                yield step
+        if accelerator.is_main_process:
+            save(backbone, self.scratch / self.key, self.settings, self._facts())
+            checkpoint.path.unlink(missing_ok=True)
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "round": self.adapter_in.round + 1,
+            "model": asdict(self.model),
+            "key": self.key,
+            "previous": asdict(self.adapter_in),
+        }
