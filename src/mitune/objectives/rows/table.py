@@ -49,8 +49,8 @@ class ExampleTable:
                 raise UserError(f"example {example!r}: unknown role {role!r}; {needed}")
         counts = self._table.groupby(["example", "role"], sort=False).size().unstack(fill_value=0)
         for role in roles:
-            wrong = counts.index[counts[role] != 1] if role in counts else counts.index
-            if len(wrong):
+            wrong = (counts.index[counts[role] != 1] if role in counts else counts.index).tolist()
+            if wrong:
                 number = counts.loc[wrong[0], role] if role in counts else 0
                 fix = "leave one of them" if number else "add it, or drop the example"
                 raise UserError(f"example {wrong[0]!r}: {number} lines of {role}; {needed}: {fix}")

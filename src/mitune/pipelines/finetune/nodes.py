@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 import pandas as pd
 from tqdm import tqdm
@@ -11,7 +12,10 @@ from tqdm import tqdm
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
+from mitune.errors import UserError
 from mitune.jobs import alone, together
+from mitune.objectives import Objective, Online
+from mitune.objectives.rows.table import ExampleTable
 from mitune.pipelines.finetune.key import adapter_key
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
@@ -32,6 +36,7 @@ def train(
 ) -> tuple[AdapterRef, pd.DataFrame]:
     """The adapter of this round, and its training log; found again if it was made before."""
     check_start(settings, adapter_in)
+    check_examples(finetuning_set, settings)
     selection = with_latents(finetuning_set, candidates)
     key = adapter_key(selection, model, adapter_in, settings)
     scratch = workspace.scratch
@@ -54,14 +59,41 @@ def _train(training: Training) -> pd.DataFrame:
 
 
 def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFrame:
-    """Rows of the set together with their latents."""
-    parts = []
+    """Lines of the set, in their order, together with their latents.
+
+    Raises
+    ------
+    UserError
+        If the set is empty, or one of its pictures is not among the candidates.
+    """
+    if finetuning_set.empty:
+        raise UserError("the fine-tuning set is empty; check compose and the candidates' scores")
+    latents: list[pd.Series] = []
     shape: list[int] = []
-    for prompt_id, rows in finetuning_set.groupby("prompt_id", sort=False):
+    for prompt_id, lines in finetuning_set.groupby("prompt_id", sort=False):
         shard = candidates[str(prompt_id)]
         shape = shard.attrs["latent_shape"]
-        shard.attrs = {}
-        parts.append(rows.merge(shard[["image_index", "latent"]], on="image_index"))
-    selection = pd.concat(parts, ignore_index=True)
+        absent = set(lines["image_index"]) - set(shard["image_index"])
+        if absent:
+            raise UserError(
+                f"{prompt_id}: candidate {min(absent)} of the fine-tuning set is not there; "
+                "rerun compose"
+            )
+        by_index = pd.Series(list(shard["latent"]), list(shard["image_index"]))
+        latents.append(pd.Series(by_index[lines["image_index"]].to_list(), lines.index))
+    selection = finetuning_set.assign(latent=pd.concat(latents)).reset_index(drop=True)
     selection.attrs = {"latent_shape": shape}
     return selection
+
+
+def check_examples(selection: pd.DataFrame, settings: Finetuning) -> None:
+    """The set must have the examples that the objective trains on; its model need not be there.
+
+    Raises
+    ------
+    UserError
+        Naming the column, or the example and what it lacks.
+    """
+    objective: Objective[Any, Any] = settings.objective
+    if not isinstance(objective, Online):
+        ExampleTable(selection, objective.rows.roles)
