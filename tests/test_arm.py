@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mitune.arm import Arm
-from mitune.composition import RandomK, TopK
+from mitune.composition import Labelled, Pairs, RandomK, TopK, Weighted
 from mitune.objectives import SFT
 from mitune.pipelines.arms import ARMS, BASE, CONTROLS, ROUNDS, arms_of
 from mitune.pipelines.report.nodes import contrasts
@@ -50,6 +50,10 @@ def test_a_new_arm_is_a_line() -> None:
         (TopK(score="path"), False),
         (RandomK(), False),
         (TopK(score="judge"), True),
+        (Pairs(score="information"), False),
+        (Labelled(score={"information": 1.0, "path": 2.0}), False),
+        (Labelled(score={"information": 1.0, "judge": 2.0}), True),
+        (Weighted(score="clip", threshold=0.5), True),
     ],
 )
 def test_a_choice_by_what_is_no_estimate_of_mi_is_a_reward(composition, used: bool) -> None:

@@ -5,7 +5,7 @@ import pytest
 from kedro.io import DataCatalog, DatasetError
 
 from mitune.errors import UserError
-from mitune.tables import PROMPTS, SCORES, SUMMARY
+from mitune.tables import FINETUNING_SET, PROMPTS, SCORES, SUMMARY
 
 
 def _scores() -> pd.DataFrame:
@@ -40,6 +40,17 @@ def test_another_form_is_refused(case: str) -> None:
     change, message = WRONG[case]
     with pytest.raises(UserError, match=message):
         SCORES.validate(change(_scores()))
+
+
+def test_what_may_be_left_out_is_of_its_type_and_whole_if_it_is_there() -> None:
+    table = _scores().assign(rank=1)
+    assert FINETUNING_SET.validate(table) is table
+    pairs = table.assign(example=0, role=["winner", "loser"])
+    assert FINETUNING_SET.validate(pairs) is pairs
+    with pytest.raises(UserError, match="column role has empty cells"):
+        FINETUNING_SET.validate(pairs.assign(role=["winner", None]))
+    with pytest.raises(UserError, match="column weight should be numbers, not"):
+        FINETUNING_SET.validate(table.assign(weight=["much", "little"]))
 
 
 def test_truth_values_are_no_numbers() -> None:

@@ -1,13 +1,21 @@
 """Kedro settings of the project."""
 
 from mitune.environments import Environments
+from mitune.hooks.choosing import ChoosingHooks
 from mitune.hooks.environment import EnvironmentHooks
 from mitune.hooks.lineage import LineageHooks
 from mitune.hooks.preflight import PreflightHooks
 from mitune.hooks.timing import TimingHooks
 from mitune.hooks.tracking import TrackingHooks
 
-HOOKS = (EnvironmentHooks(), PreflightHooks(), TimingHooks(), LineageHooks(), TrackingHooks())
+HOOKS = (
+    EnvironmentHooks(),
+    PreflightHooks(),
+    ChoosingHooks(),
+    TimingHooks(),
+    LineageHooks(),
+    TrackingHooks(),
+)
 
 CONFIG_LOADER_CLASS = Environments
 CONFIG_LOADER_ARGS = {

@@ -8,7 +8,7 @@ is Kedro's own way; a schema needs no more of a library than this record, so tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import pandas as pd
@@ -37,10 +37,12 @@ class Table:
     """Columns that a table must have, all of them filled; it may have more.
 
     `scored`: besides these it has a number or more of its own, estimates of MI or metrics.
+    `optional`: columns that it may leave out, but not have half.
     """
 
     columns: Mapping[str, Kind]
     scored: bool = False
+    optional: Mapping[str, Kind] = field(default_factory=dict)
 
     def validate(self, data: pd.DataFrame) -> pd.DataFrame:
         """The table as it is.
@@ -50,7 +52,8 @@ class Table:
         UserError
             Naming the first column that is missing, empty somewhere or of another type.
         """
-        for name, kind in self.columns.items():
+        given = {name: kind for name, kind in self.optional.items() if name in data}
+        for name, kind in {**self.columns, **given}.items():
             if name not in data:
                 raise UserError(f"column {name} is missing; rerun what made the table")
             if data[name].isna().any():
@@ -73,7 +76,11 @@ _COUNTS: dict[str, Kind] = {"prompts": "whole", "images": "whole"}
 
 PROMPTS = Table(_PROMPT)
 SCORES = Table(_IMAGE, scored=True)
-FINETUNING_SET = Table({**_IMAGE, "rank": "whole"})
+MEASUREMENTS = Table(_IMAGE, scored=True)
+FINETUNING_SET = Table(
+    {**_IMAGE, "rank": "whole"},
+    optional={"example": "whole", "role": "text", "label": "number", "weight": "number"},
+)
 EVALUATION = Table(_IMAGE, scored=True)
 SUMMARY = Table(
     {

@@ -2,23 +2,31 @@
 
 import dataclasses
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from accelerate import Accelerator
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
-from mitune.backbones import AdapterRef, ModelRef
+from mitune.backbones import AdapterRef, Backbone, ModelRef, open_backbone
+from mitune.composition import Pairs
 from mitune.datasets import AdapterDataset, Workspace
 from mitune.datasets.shards import Shards, shards_in
+from mitune.errors import UserError
 from mitune.objectives import SFT
+from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.pipelines.finetune.key import adapter_key, training_code
-from mitune.pipelines.finetune.nodes import train
+from mitune.pipelines.finetune.nodes import train, with_latents
 from mitune.pipelines.shared.resources import Resources
 from mitune.training.adapter_weights import WEIGHTS
 from mitune.training.adapters import AdapterSettings
-from mitune.training.finetuning import Finetuning
+from mitune.training.checkpoint import Checkpoint, TrainingStep
+from mitune.training.finetuning import Finetuning, finetune, save
 from mitune.training.optimisation import Optimisation
 
 SETTINGS = Finetuning(
@@ -113,6 +121,99 @@ def test_a_finished_adapter_is_found_again_unless_it_is_broken(
     assert not (Path(str(anew.path)) / mark.name).exists()
     dataset.save(anew)
     assert dataset.load().digest == saved.digest
+
+
+def _latent(candidates: Shards, prompt_id: str, index: int) -> bytes:
+    return candidates[prompt_id].set_index("image_index")["latent"][index]
+
+
+def test_every_line_of_a_set_gets_the_latent_of_its_own_picture(
+    candidates: Shards, tmp_path: Path
+) -> None:
+    other = candidates["p"].assign(image_index=[1, 0])
+    other.attrs = {"latent_shape": [8, 8, 8]}
+    other.to_parquet(tmp_path / "shards/q.parquet")
+    both = shards_in(tmp_path / "shards")
+    chosen = pd.DataFrame(
+        {
+            "prompt_id": ["q", "p", "p", "q", "p", "p"],  # a picture may come twice
+            "image_index": [0, 1, 0, 1, 0, 0],
+            "prompt": ["a", "a", "b", "b", "c", "d"],
+            "role": ["positive", "negative"] * 3,
+        }
+    )
+    found = with_latents(chosen, both)
+    pd.testing.assert_frame_equal(found.drop(columns="latent"), chosen)
+    places = zip(chosen["prompt_id"], chosen["image_index"], strict=True)
+    assert found["latent"].tolist() == [_latent(both, *place) for place in places]
+    assert found.attrs == {"latent_shape": [8, 8, 8]}
+    with pytest.raises(UserError, match=r"^q: candidate 7 of the fine-tuning set is not there; re"):
+        with_latents(chosen.assign(image_index=[7, 1, 0, 1, 0, 0]), both)
+    with pytest.raises(UserError, match=r"^the fine-tuning set is empty"):
+        with_latents(chosen.iloc[:0], both)
+
+
+def test_a_set_without_winners_is_refused_before_the_model_is_opened(
+    candidates: Shards, tmp_path: Path
+) -> None:
+    nowhere = ModelRef(str(tmp_path / "nowhere"), "none")
+    workspace = Workspace(tmp_path / "scratch", adapter_folder=tmp_path / "adapter")
+    settings = SETTINGS.model_copy(update={"objective": DiffusionDPO()})
+    losers = pd.DataFrame(
+        {"prompt_id": "p", "prompt": "a red star", "image_index": [0, 1], "example": 0}
+    )
+
+    def tried(**columns: object) -> None:
+        chosen = losers.assign(**columns)
+        train(chosen, candidates, nowhere, BASE, workspace, settings, Resources(device="cpu"))
+
+    with pytest.raises(UserError, match=r"^example 0: 0 lines of winner; .* add it, or drop"):
+        tried(role="loser", example=[0, 1])
+    with pytest.raises(UserError, match="no column 'role'"):
+        tried()
+
+
+def test_an_interrupted_run_on_pairs_ends_with_the_same_adapter(
+    model: ModelRef, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(8, 512)).astype(np.float16)
+    frame = pd.DataFrame(
+        {
+            "prompt_id": np.repeat(["p", "q"], 4),
+            "category": "color",
+            "prompt": np.repeat(["a red star", "a blue square"], 4),
+            "image_index": np.tile(np.arange(4), 2),
+            "information": rng.normal(size=8),
+            "latent": [row.tobytes() for row in latents],
+        }
+    )
+    chosen = Pairs(score="information", k=3)(frame)
+    chosen.attrs = {"latent_shape": [8, 8, 8]}
+    settings = Finetuning(
+        objective=DiffusionDPO(),
+        adapter=AdapterSettings(rank=2, alpha=2),
+        optimisation=Optimisation(steps=4, batch_size=4, learning_rate=1e-2),
+    )
+
+    def steps(backbone: Backbone, checkpoint: Checkpoint | None) -> Iterator[TrainingStep]:
+        return finetune(backbone, chosen, settings, BASE, Accelerator(cpu=True), checkpoint)
+
+    def weights(backbone: Backbone, folder: Path) -> dict[str, torch.Tensor]:
+        save(backbone, folder, settings, {"round": 1})
+        return load_file(folder / WEIGHTS)
+
+    whole, first, resumed = (open_backbone(model, torch.device("cpu")) for _ in range(3))
+    log = list(steps(whole, None))
+    expected = weights(whole, tmp_path / "whole")
+    assert any(name.endswith("up.weight") and tensor.any() for name, tensor in expected.items())
+    checkpoint = Checkpoint(tmp_path / "state.pt", "k", every=0.0)
+    interrupted = steps(first, checkpoint)
+    next(interrupted), next(interrupted)
+    assert list(steps(resumed, checkpoint)) == log
+    found = weights(resumed, tmp_path / "resumed")
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
 class InTwos(SFT):

@@ -286,8 +286,7 @@ CODE = {
     "mitune.composition.top_k": stage("compose", of=ROUNDS)
     | noting(*ROUNDS)
     | {"report.page_facts"},
-    "mitune.composition.random_k": {"random_k.compose.compose", "report.page_facts"}
-    | noting("random_k"),
+    "mitune.composition.random_k": {"random_k.compose.compose"} | noting("random_k"),
     "mitune.composition.lowest_k": {"lowest_k.compose.compose"} | noting("lowest_k"),
     "mitune.candidates.generation": PAINTING | MEASURING | CURVE,
     "mitune.metrics.judge": SCORING,

@@ -1,28 +1,33 @@
 """Any k of each prompt: the control that every claim needs."""
 
-import hashlib
-from typing import Literal
+from __future__ import annotations
 
-import numpy as np
+from typing import ClassVar, Literal
+
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
-from mitune.composition.base import best
+from mitune.composition.base import RowKind, Strategy, best, prompt_generator
 from mitune.ranking import check_scores
 
 
-class RandomK(BaseModel):
+class RandomK(Strategy):
     """k candidates of each prompt at random, ranked as drawn: a control.
 
     A prompt's pick depends on `seed`, the prompt and its image indices only, not on the other
-    prompts or the order of rows. Raises ValueError for k > M.
+    prompts or the order of rows. Raises UserError for k > M.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["random_k"] = "random_k"
     k: PositiveInt = 1
-    seed: int = Field(default=0, ge=0)
+    seed: NonNegativeInt = 0
+
+    rows: ClassVar[RowKind] = "Single"
+
+    @property
+    def least(self) -> int:
+        """Its k."""
+        return self.k
 
     def __call__(self, candidates: pd.DataFrame) -> pd.DataFrame:
         """The chosen rows of `candidates`, with `rank`."""
@@ -36,7 +41,6 @@ class RandomK(BaseModel):
 
     def _lots(self, rows: pd.DataFrame) -> pd.Series:
         """A random place for every candidate of one prompt, indexed as `rows`."""
-        key = f"{self.seed}\x1f{rows['prompt_id'].iloc[0]}".encode()
-        rng = np.random.default_rng(int.from_bytes(hashlib.sha256(key).digest()[:8], "big"))
+        generator = prompt_generator(self.seed, rows["prompt_id"].iloc[0])
         by_index = rows.sort_values("image_index", kind="stable").index
-        return pd.Series(rng.permutation(len(rows)), index=by_index)
+        return pd.Series(generator.permutation(len(rows)), index=by_index)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from kedro.framework.hooks import hook_impl
@@ -12,12 +13,14 @@ from kedro.framework.project import pipelines
 from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from mitune.errors import UserError
+from mitune.hooks.choosing import COMPOSITIONS
 from mitune.hooks.names import check_names
 
-_CHOICE = "params:compose"
+_CHOICE = f"params:{COMPOSITIONS}"
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class PreflightHooks:
@@ -51,9 +54,8 @@ class PreflightHooks:
             }
             _check_made(used, catalog)
             if choices or "params:generate" in used:
-                # Typed only where a node of this run reads it.
-                generate = Generation.model_validate(catalog.load("params:generate"))
-                preflight.check_choices(choices, generate)
+                generate = _typed(Generation, "generate", catalog)
+                _check_choices(choices, generate, pipeline, catalog)
                 if any("rank" in node.tags for node in pipeline.nodes):
                     preflight.check_ranking(generate)
             if {"prompt_files", "params:prompts"} <= used:
@@ -69,13 +71,6 @@ class PreflightHooks:
                 preflight.check_images(catalog.load("images"), catalog.load("params:metrics"))
             if "params:quality" in used:
                 preflight.check_quality(catalog.load("params:quality"))
-        except ValidationError as error:
-            raise click.ClickException(
-                "\n".join(
-                    f"parameters, {'.'.join(map(str, ('generate', *found['loc'])))}: {found['msg']}"
-                    for found in error.errors()
-                )
-            ) from None
         except (UserError, DatasetError) as error:
             raise click.ClickException(_one_line(error)) from None
 
@@ -84,6 +79,39 @@ class PreflightHooks:
         """A user's error ends the run with one line; anything else keeps its traceback."""
         if isinstance(error, UserError | DatasetError | FloatingPointError):
             raise click.ClickException(_one_line(error)) from None
+
+
+def _typed(settings: type[Settings], block: str, catalog: CatalogProtocol) -> Settings:
+    """A block of parameters: Kedro makes one typed only where a node of the run reads it."""
+    try:
+        return settings.model_validate(catalog.load(f"params:{block}"))
+    except ValidationError as error:
+        raise click.ClickException(
+            "\n".join(
+                f"parameters, {'.'.join(map(str, (block, *found['loc'])))}: {found['msg']}"
+                for found in error.errors()
+            )
+        ) from None
+
+
+def _check_choices(
+    choices: Mapping[str, Any], generate: Any, pipeline: Pipeline, catalog: CatalogProtocol
+) -> None:
+    """Compositions must find their candidates and scores, and make what is trained on.
+
+    Raises UserError.
+    """
+    from mitune.pipelines.arms import ARMS
+    from mitune.pipelines.compose.preflight import check_choices, check_rows
+    from mitune.pipelines.shared.metrics import Metrics
+
+    if choices:
+        check_choices(choices, generate, _typed(Metrics, "metrics", catalog))
+    nodes = {node.name for node in pipeline.nodes}
+    for arm in ARMS.values():
+        if {f"{arm.name}.compose.compose", f"{arm.name}.finetune.train"} <= nodes:
+            training = catalog.load(f"params:{arm.finetuning}")
+            check_rows(arm, choices[str(arm.composition)], training)
 
 
 def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:

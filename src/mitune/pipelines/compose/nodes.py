@@ -8,5 +8,5 @@ from mitune.pipelines.compose.parameters import Compose
 
 
 def compose(scores: pd.DataFrame, settings: Compose) -> pd.DataFrame:
-    """The chosen rows: which image of which prompt, with its rank and scores; no latents."""
+    """The set: which image of which prompt in which role, with rank and scores; no latents."""
     return settings.selection(scores)

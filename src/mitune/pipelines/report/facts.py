@@ -9,8 +9,8 @@ import pandas as pd
 
 from mitune.backbones import ModelRef
 from mitune.candidates import Generation
-from mitune.composition import RandomK
 from mitune.pipelines.compose.parameters import Compose
+from mitune.pipelines.shared.arms import by_metric
 from mitune.training.finetuning import Finetuning
 
 
@@ -27,13 +27,15 @@ def page_facts(
     evaluations = round(count * images * (sampling + settings.scoring.evaluations_per_image))
     selection = choice.selection
     rule = selection.kind.replace("_", " ")
-    score = "" if isinstance(selection, RandomK) else f" by {selection.score} score"
+    score = f" by {' and '.join(selection.scores)} score" if selection.scores else ""
+    number = "" if selection.k is None else f", k = {selection.k}"
+    means = selection.scores if by_metric(selection) else ["its own mutual information"]
     return {
-        "title": f"{Path(model.path).name}, aligned by its own mutual information",
+        "title": f"{Path(model.path).name}, aligned by {' and '.join(means)}",
         "lead": (
             f"For each of {count} prompts the model made {images} images, estimated how much each "
             f"one says about its prompt, and was fine-tuned on the chosen ones "
-            f"({rule}{score}, k = {selection.k})."
+            f"({rule}{score}{number})."
         ),
         "cost_note": (
             f"A round evaluates the network {evaluations:,} times for candidates: "

@@ -35,9 +35,12 @@ def uses_reward(composition: Composition, objective: ObjectiveConfig) -> bool:
     A composition has if it orders by a score that is no estimate of MI; an objective has if it
     is given a reward, the field of that name.
     """
-    score = composition.model_dump().get("score")
-    chosen = score is not None and score not in ESTIMATES
-    return chosen or "reward" in type(objective).model_fields
+    return by_metric(composition) or "reward" in type(objective).model_fields
+
+
+def by_metric(composition: Composition) -> bool:
+    """Whether a score that it orders by is no estimate of MI: then candidates must be measured."""
+    return not set(composition.scores) <= set(ESTIMATES)
 
 
 def rewarded(arms: tuple[Arm, ...], own: Mapping[str, bool]) -> set[str]:

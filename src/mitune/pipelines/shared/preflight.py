@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
 from mitune.backbones import ModelRef, family_of
 from mitune.backbones.model_index import absent_parts, model_index
-from mitune.candidates import ESTIMATES, Generation
-from mitune.composition import RandomK
+from mitune.candidates import Generation
 from mitune.errors import UserError
 from mitune.image_folder import read_folder
 from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
 from mitune.metrics.remedy import remedy
-from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.quality.parameters import QualitySettings
 from mitune.pipelines.shared.metrics import Metrics
@@ -24,31 +22,6 @@ from mitune.prompts import read_splits
 
 _REPRESENTATIVES = 3
 _WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
-
-
-def check_choice(name: str, choice: Compose, settings: Generation) -> None:
-    """A composition must find its k candidates and its score.
-
-    Raises
-    ------
-    UserError
-        Naming the field.
-    """
-    selection = choice.selection
-    if selection.k > settings.images_per_prompt:
-        raise UserError(
-            f"{name}.selection.k is {selection.k}, but generate.images_per_prompt is only "
-            f"{settings.images_per_prompt}; lower k or raise images_per_prompt"
-        )
-    if isinstance(selection, RandomK):
-        return
-    scoring = settings.scoring
-    made = [name for name in ESTIMATES if getattr(scoring, name) is not None]
-    if selection.score not in made:
-        raise UserError(
-            f"{name}.selection.score is {selection.score!r}, but generate.scoring makes only "
-            f"{', '.join(made) or 'nothing'}; add it there or choose one of them"
-        )
 
 
 def check_ranking(settings: Generation) -> None:
@@ -177,9 +150,3 @@ def check_weights(files: Iterable[Path]) -> None:
                 f"{file}: truncated or not a safetensors file ({str(error).splitlines()[0]}); "
                 "restore it"
             ) from None
-
-
-def check_choices(choices: Mapping[str, Compose], settings: Generation) -> None:
-    """All compositions of a run."""
-    for name, choice in choices.items():
-        check_choice(name, choice, settings)
