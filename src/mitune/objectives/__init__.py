@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mitune.objectives.base import Objective, Passes, Whole
 from mitune.objectives.diffusion_dpo import DiffusionDPO
+from mitune.objectives.diffusion_kto import DiffusionKTO
 from mitune.objectives.draws import Draws
 from mitune.objectives.online import Online
 from mitune.objectives.policy import Policy
@@ -13,4 +14,6 @@ from mitune.objectives.sft import SFT
 
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
-ObjectiveConfig: TypeAlias = Annotated[SFT | DiffusionDPO, Field(discriminator="kind")]
+ObjectiveConfig: TypeAlias = Annotated[
+    SFT | DiffusionDPO | DiffusionKTO, Field(discriminator="kind")
+]

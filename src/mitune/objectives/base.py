@@ -52,6 +52,18 @@ class Objective(BaseModel, ABC, Generic[R, D]):
         """How many neighbouring examples of a step are kept together (a contrast set)."""
         return 1
 
+    def frequencies(self, rows: R) -> Tensor | None:
+        """How often each example of the set (E,) is trained on, relative to each other.
+
+        Asked once, before training. None: all of them, before any comes again.
+
+        Raises
+        ------
+        UserError
+            If the set as a whole teaches nothing.
+        """
+        return None
+
     @abstractmethod
     def draw(self, rows: R, times: TimestepDensity, generator: torch.Generator) -> D:
         """Draws for all B examples of a step; they do not depend on how these are split."""

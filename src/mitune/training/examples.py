@@ -14,7 +14,7 @@ from mitune.objectives import Policy, Whole
 from mitune.objectives.base import D, Objective, R
 from mitune.objectives.draws import TimestepDensity
 from mitune.seeds import image_seed
-from mitune.training.order import epoch_order
+from mitune.training.order import epoch_order, weighted_order
 
 
 class ExamplesTask(ABC, Generic[R, D]):
@@ -79,7 +79,7 @@ class ExamplesTask(ABC, Generic[R, D]):
 
 
 class GivenExamples(ExamplesTask[R, D]):
-    """All of `examples` in random order, again and again, some of them without their captions."""
+    """`examples` in random order or as often as the objective says, some without their captions."""
 
     def __init__(
         self,
@@ -94,14 +94,20 @@ class GivenExamples(ExamplesTask[R, D]):
     ) -> None:
         super().__init__(objective, policy, times, batch_size, seed, device)
         self._examples = examples
+        self._frequencies = objective.frequencies(examples)
         self._caption_dropout = caption_dropout
 
     def prepare(self, step: int, accelerator: Accelerator) -> None:
         """As `ExamplesTask.prepare`; captions are dropped after the objective's own draws."""
-        picks = epoch_order(step, self._batch_size, len(self._examples), self._seed)
+        picks = self._picks(step)
         generator = self._draw(step, self._examples[picks])
         dropped = torch.rand(self._batch_size, generator=generator) < self._caption_dropout
         self._rows = self._rows.without_captions(dropped)
+
+    def _picks(self, step: int) -> Tensor:
+        if self._frequencies is None:
+            return epoch_order(step, self._batch_size, len(self._examples), self._seed)
+        return weighted_order(step, self._batch_size, self._frequencies, self._seed)
 
     def state(self) -> Mapping[str, Any]:
         """Nothing: a step depends on its index alone."""

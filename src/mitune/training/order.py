@@ -31,3 +31,9 @@ def group_order(step: int, size: int, total: int, group: int, seed: int) -> Tens
     """As `epoch_order`, but of whole groups of neighbours: each stays together, in its order."""
     groups = epoch_order(step, size // group, total // group, seed)
     return (groups[:, None] * group + torch.arange(group)).flatten()
+
+
+def weighted_order(step: int, size: int, frequencies: Tensor, seed: int) -> Tensor:
+    """Example indices (size,) of a step, drawn with replacement in proportion to `frequencies`."""
+    generator = torch.Generator().manual_seed(image_seed("weighted", seed, step))
+    return torch.multinomial(frequencies, size, replacement=True, generator=generator)
