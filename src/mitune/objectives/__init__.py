@@ -8,6 +8,7 @@ from mitune.objectives.base import Objective, Passes, Whole
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.diffusion_kto import DiffusionKTO
 from mitune.objectives.draws import Draws
+from mitune.objectives.hn_itm import HNITM
 from mitune.objectives.online import Online
 from mitune.objectives.policy import Policy
 from mitune.objectives.sft import SFT
@@ -15,5 +16,5 @@ from mitune.objectives.sft import SFT
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
 ObjectiveConfig: TypeAlias = Annotated[
-    SFT | DiffusionDPO | DiffusionKTO, Field(discriminator="kind")
+    SFT | DiffusionDPO | DiffusionKTO | HNITM, Field(discriminator="kind")
 ]

@@ -45,7 +45,11 @@ class Objective(BaseModel, ABC, Generic[R, D]):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: ClassVar[type[Rows]]
-    passes: ClassVar[Passes]
+
+    @property
+    @abstractmethod
+    def passes(self) -> Passes:
+        """What one example of a step costs."""
 
     @property
     def group(self) -> int:
