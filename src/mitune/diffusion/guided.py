@@ -57,3 +57,12 @@ def predict_pair(
         Condition.cat([null.expand(n), condition.expand(n)]),
     )
     return both[n:], both[:n]
+
+
+def guide(conditional: Prediction, unconditional: Prediction, scale: float) -> Prediction:
+    """eps_u + scale (eps_c - eps_u), in diffusers' convention: 1 is the conditional one.
+
+    Taken on the raw outputs: it is affine at a common z_t, hence the same in every parametrisation.
+    """
+    c, u = conditional, unconditional
+    return Prediction(u.raw + scale * (c.raw - u.raw), c.kind, c.z_t, c.alpha, c.sigma)

@@ -40,6 +40,13 @@ class NoisePath(ABC):
     def timesteps_at(self, log_snr: Tensor) -> Tensor:
         """The inverse of `log_snr`, of any shape."""
 
+    @abstractmethod
+    def sampling_times(self, steps: int) -> Tensor:
+        """(steps,) evenly spaced timesteps from the noisiest on; after the last there is no noise.
+
+        diffusers' `trailing` spacing; a flow is not shifted.
+        """
+
     @property
     @abstractmethod
     def log_snr_range(self) -> tuple[float, float]:
@@ -134,6 +141,13 @@ class DiscretePath(NoisePath):
         cell = torch.searchsorted(midpoints, log_snr.to(torch.float64).contiguous())
         return len(ascending) - 1 - cell
 
+    def sampling_times(self, steps: int) -> Tensor:
+        """int64. Raises ValueError for more steps than the grid has."""
+        total = self.num_train_timesteps
+        if steps > total:
+            raise ValueError(f"steps: {steps} is more than the {total} timesteps of the model")
+        return (total - torch.arange(steps) * (total / steps)).round().long() - 1
+
     @property
     def log_snr_range(self) -> tuple[float, float]:
         """The two ends of the training grid."""
@@ -166,6 +180,10 @@ class RectifiedFlowPath(NoisePath):
     def timesteps_at(self, log_snr: Tensor) -> Tensor:
         """The t = T / (1 + exp(lambda / 2)), in the shape and floating type of `log_snr`."""
         return self.num_train_timesteps * torch.sigmoid(-log_snr / 2)
+
+    def sampling_times(self, steps: int) -> Tensor:
+        """float32, from T on."""
+        return self.num_train_timesteps * (1 - torch.arange(steps) / steps)
 
     @property
     def log_snr_range(self) -> tuple[float, float]:

@@ -12,8 +12,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from mitune.diffusion.denoiser import Condition, Denoiser, HasDenoiser
-from mitune.diffusion.guided import Guided, predict_pair
-from mitune.diffusion.prediction import Prediction
+from mitune.diffusion.guided import Guided, guide, predict_pair
 from mitune.guidance.scaled import Scaled
 
 
@@ -55,5 +54,4 @@ class ClassifierFreeGuiding:
     def __call__(self, index: int, z_t: Tensor, t: Tensor) -> Guided:
         """Guide at `z_t` (B, ...), `t` (B,); all steps alike."""
         c, u = predict_pair(self.denoiser, z_t, t, self.condition, self.null)
-        raw = u.raw + self.scale * (c.raw - u.raw)
-        return Guided(c, u, Prediction(raw, c.kind, c.z_t, c.alpha, c.sigma))
+        return Guided(c, u, guide(c, u, self.scale))
