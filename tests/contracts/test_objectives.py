@@ -5,11 +5,20 @@ from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 
 from mitune.diffusion.prediction import Prediction, PredictionKind
-from mitune.objectives import Objective, ObjectiveConfig, Whole
+from mitune.objectives import Objective, ObjectiveConfig, Online, Whole
 from mitune.training.timesteps import Uniform
-from tests.objectives.gaussian_policy import ShiftedGaussian, denoiser, policy_of, rows_of
+from tests.objectives.gaussian_policy import (
+    PROMPTS,
+    SIZE,
+    ShiftedGaussian,
+    denoiser,
+    encode,
+    policy_of,
+    rows_of,
+)
 
 
 def _members() -> tuple[type[Objective], ...]:
@@ -31,7 +40,11 @@ class Case:
         generator = torch.Generator().manual_seed(7)
         self.draws = objective.draw(self.rows, Uniform(low=100, high=900), generator)
         self.trained, self.before = denoiser(1, kind), denoiser(2, kind)
-        self.policy = policy_of(self.trained, self.before)
+        self.modules = nn.ModuleDict()
+        if isinstance(objective, Online):
+            torch.manual_seed(0)
+            self.modules.update(objective.modules((SIZE,), encode(PROMPTS[:1])))
+        self.policy = policy_of(self.trained, self.before, self.modules.double())
 
     def losses(self, order: torch.Tensor | None = None, parts: int = 1) -> torch.Tensor:
         """Of the examples in `order`, surveyed together and then taken in `parts`."""
@@ -117,6 +130,6 @@ def test_passes_are_the_evaluations_that_are_made(objective: Objective) -> None:
     case = Case(objective)
     counts = {False: 0, True: 0}
     trained, before = (Counting(d.exact, d.shift, counts) for d in (case.trained, case.before))
-    case.policy = policy_of(trained, before)
+    case.policy = policy_of(trained, before, case.modules)
     case.losses()
     assert objective.passes == (counts[False] / case.size, counts[True] / case.size)

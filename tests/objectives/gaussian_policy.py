@@ -15,7 +15,7 @@ from mitune.backbones.gaussian import GaussianBackbone, isotropic
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.noise import DiscretePath, NoisePath
 from mitune.diffusion.prediction import Prediction, PredictionKind
-from mitune.objectives.rows import Rows
+from mitune.objectives.rows import Rows, Trajectory
 from mitune.training.policy import AdapterPolicy, FrozenDenoiser
 
 SIZE = 4
@@ -33,7 +33,7 @@ class ShiftedGaussian:
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Prediction:
         found = self.exact.predict(z_t, t, condition)
-        eps = found.eps + self.shift(z_t)
+        eps = found.eps + self.shift(z_t.double())
         x0 = (z_t - found.sigma * eps) / found.alpha
         return Prediction.from_pair(eps, x0, z_t, found.alpha, found.sigma, self.exact.kind)
 
@@ -79,8 +79,10 @@ def table_of(roles: Sequence[str], examples: int) -> pd.DataFrame:
 
 
 def rows_of(kind: type[Rows], examples: int) -> Rows:
-    """Rows of any kind that clean latents are read into."""
-    table = table_of(kind.roles, examples)
+    """Rows of any kind that latents are read into; trajectories of three transitions."""
+    table = table_of(kind.roles or ("0", "1", "2", "3"), examples)
+    if kind is Trajectory:
+        table = table.assign(t=[800.0, 500.0, 200.0, 0.0] * examples, log_prob=-0.5)
     generator = torch.Generator().manual_seed(3)
     latents = torch.randn(len(table), SIZE, generator=generator, dtype=torch.float64)
     return kind.read(table, latents, encode)

@@ -73,6 +73,8 @@ class GoldenCase:
         """`losses` (B,), and the gradients of their mean where there are any."""
         _same(losses, self.expected["loss"])
         for name in ("theta_w", "theta_l"):
+            if f"grad_{name}" not in self.expected:
+                continue
             (found,) = torch.autograd.grad(
                 losses.mean(), self.given[name], retain_graph=True, allow_unused=True
             )

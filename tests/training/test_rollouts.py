@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import coefficients
 from mitune.errors import UserError
 from mitune.objectives import Online, Passes, Policy, Whole
@@ -41,7 +42,7 @@ class Reinforce(Online):
     def group(self) -> int:
         return self.together
 
-    def modules(self, latent_shape: Sequence[int]) -> Mapping[str, nn.Module]:
+    def modules(self, latent_shape: Sequence[int], condition: Condition) -> Mapping[str, nn.Module]:
         return {"value": nn.Linear(latent_shape[0], 1, dtype=torch.float64)}
 
     def _mean(self, policy: Policy, z_t: Tensor, t: Tensor, captions: Captions) -> Tensor:
@@ -98,7 +99,7 @@ class Training:
     def __init__(self, objective: Reinforce, at_once: int = 64, reward=None) -> None:  # type: ignore[no-untyped-def]
         self.denoiser = denoiser(1, scale=0.0)
         torch.manual_seed(0)
-        modules = nn.ModuleDict(objective.modules((SIZE,)))
+        modules = nn.ModuleDict(objective.modules((SIZE,), encode(PROMPTS[:1])))
         self.policy = policy_of(self.denoiser, denoiser(1, scale=0.0), modules)
         self.seen: list[tuple[str, ...]] = []
         self.rewards: list[float] = []

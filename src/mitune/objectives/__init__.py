@@ -7,6 +7,7 @@ from pydantic import Field
 from mitune.objectives.base import Objective, Passes, Whole
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.diffusion_kto import DiffusionKTO
+from mitune.objectives.dpok import DPOK
 from mitune.objectives.draws import Draws
 from mitune.objectives.hn_itm import HNITM
 from mitune.objectives.online import Online
@@ -16,5 +17,5 @@ from mitune.objectives.sft import SFT
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
 ObjectiveConfig: TypeAlias = Annotated[
-    SFT | DiffusionDPO | DiffusionKTO | HNITM, Field(discriminator="kind")
+    SFT | DiffusionDPO | DiffusionKTO | HNITM | DPOK, Field(discriminator="kind")
 ]

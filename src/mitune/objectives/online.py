@@ -11,6 +11,7 @@ from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
+from mitune.diffusion.denoiser import Condition
 from mitune.objectives.base import Objective
 from mitune.objectives.draws import TimestepDensity, Transitions
 from mitune.objectives.policy import Policy
@@ -39,8 +40,11 @@ class Online(Objective[Trajectory, Transitions], ABC):
             )
         return self
 
-    def modules(self, latent_shape: Sequence[int]) -> Mapping[str, nn.Module]:
-        """Fresh networks to train beside the policy's, by name: a value function."""
+    def modules(self, latent_shape: Sequence[int], condition: Condition) -> Mapping[str, nn.Module]:
+        """Fresh networks to train beside the policy's, by name: a value function.
+
+        `condition` is that of a prompt: its sizes are those of all.
+        """
         return {}
 
     @abstractmethod

@@ -127,7 +127,10 @@ def _rolled(
     reward: Reward | None,
 ) -> tuple[AdapterPolicy, Task]:
     source = _rollout_source(backbone, selection, reward)
-    networks = adapters.seeded(lambda: objective.modules(backbone.latent_shape), settings.seed)
+    condition = source.captions.encoded[[0]]
+    networks = adapters.seeded(
+        lambda: objective.modules(backbone.latent_shape, condition), settings.seed
+    )
     policy = _policy(backbone, settings, previous, nn.ModuleDict(networks).to(backbone.device))
     optimisation = settings.optimisation
     return policy, RolledExamples(
