@@ -1,6 +1,5 @@
 """Diffusion-DPO against closed forms, independently computed numbers and a real adapter."""
 
-import json
 import math
 
 import numpy as np
@@ -19,10 +18,9 @@ from mitune.training.adapters import AdapterSettings
 from mitune.training.finetuning import Finetuning, finetune
 from mitune.training.optimisation import Optimisation
 from mitune.training.timesteps import Uniform
-from tests.conftest import ROOT
 from tests.objectives.gaussian_policy import SIZE, denoiser, policy_of, rows_of
+from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
 
-GOLDEN = ROOT.parent / "shared/data/golden_objectives.json"
 EXAMPLES = 3
 NOTHING = Whole(torch.empty(EXAMPLES, 0), torch.empty(EXAMPLES, 0))
 
@@ -97,22 +95,13 @@ def test_both_pictures_of_a_pair_share_timestep_and_noise() -> None:
     )
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="golden_objectives.json is not at hand")
+@needs_golden
 def test_the_numbers_are_those_computed_independently() -> None:
-    for case in json.loads(GOLDEN.read_text())["cases"]:
-        given = {k: torch.tensor(v, dtype=torch.float64) for k, v in case["inputs"].items()}
-        wanted = case["expected"]["dpo"]
-        theta = [given[f"theta_{role}"].requires_grad_() for role in "wl"]
-        tuned, reference = (
-            torch.stack([(p - given["eps"]).square().mean(1) for p in predictions])
-            for predictions in (theta, [given["ref_w"], given["ref_l"]])
-        )
-        losses = DiffusionDPO(**wanted["hyper"]).of_errors(tuned, reference)
-        gradients = torch.autograd.grad(losses.mean(), theta)
-        found = (losses, *gradients)
-        for value, name in zip(found, ("loss", "grad_theta_w", "grad_theta_l"), strict=True):
-            expected = torch.tensor(wanted[name], dtype=torch.float64)
-            torch.testing.assert_close(value, expected, rtol=1e-9, atol=1e-9)
+    def losses(hyper, given) -> torch.Tensor:  # type: ignore[no-untyped-def]
+        errors_of = (residuals_of(given, model).square().mean(2) for model in ("theta", "ref"))
+        return DiffusionDPO(**hyper).of_errors(*errors_of)
+
+    check_golden("dpo", losses)
 
 
 def test_an_adapter_learns_to_prefer(backbone: Backbone) -> None:

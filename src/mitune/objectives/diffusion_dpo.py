@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import PositiveFloat
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from mitune.diffusion.denoiser import Denoiser
 from mitune.diffusion.prediction import PredictionKind
 from mitune.objectives.base import Denoising, Passes, Whole
 from mitune.objectives.draws import Draws
-from mitune.objectives.errors import errors
+from mitune.objectives.pairs import pair_errors, preference
 from mitune.objectives.policy import Policy
-from mitune.objectives.rows import Captions, Pair
+from mitune.objectives.rows import Pair
 
 
 class DiffusionDPO(Denoising[Pair]):
@@ -35,17 +33,10 @@ class DiffusionDPO(Denoising[Pair]):
 
     def loss(self, policy: Policy, rows: Pair, draws: Draws, whole: Whole) -> Tensor:
         """(E,) weighted losses."""
-        tuned = self._errors(policy, rows, draws)
-        return rows.weights * self.of_errors(tuned, self._errors(policy.reference, rows, draws))
+        tuned = pair_errors(policy, rows, draws, self.target)
+        reference = pair_errors(policy.reference, rows, draws, self.target)
+        return rows.weights * self.of_errors(tuned, reference)
 
     def of_errors(self, tuned: Tensor, reference: Tensor) -> Tensor:
         """(E,) losses of the errors (2, E) of winners and losers."""
-        margin = (tuned[0] - tuned[1]) - (reference[0] - reference[1])
-        return -logsigmoid(-self.beta / 2 * margin)
-
-    def _errors(self, denoiser: Denoiser, rows: Pair, draws: Draws) -> Tensor:
-        numbers = rows.captions.numbers.repeat(2)
-        both = Draws(draws.t.repeat(2), torch.cat([draws.noise, draws.noise]))
-        condition = Captions(rows.captions.encoded, numbers).condition
-        latents = torch.cat([rows.winner, rows.loser])
-        return errors(denoiser, latents, condition, both, self.target).view(2, -1)
+        return -logsigmoid(preference(self.beta, tuned, reference))
