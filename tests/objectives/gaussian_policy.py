@@ -53,6 +53,12 @@ def policy_of(trained: Denoiser, before: Denoiser, modules: nn.ModuleDict | None
     return AdapterPolicy(trained, FrozenDenoiser(before, nullcontext), modules or nn.ModuleDict())
 
 
+def features(text: str) -> bytes:
+    """A vector of its own for every text, as tables have it."""
+    generator = torch.Generator().manual_seed(zlib.crc32(text.encode()))
+    return torch.randn(6, generator=generator).numpy().tobytes()
+
+
 def encode(texts: Sequence[str]) -> Condition:
     y = [
         torch.randn(SIZE, generator=torch.Generator().manual_seed(zlib.crc32(text.encode())))
@@ -62,7 +68,7 @@ def encode(texts: Sequence[str]) -> Condition:
 
 
 def table_of(roles: Sequence[str], examples: int) -> pd.DataFrame:
-    """Every role of every example; labels alternate."""
+    """Every role of every example; labels alternate, features are of the texts alone."""
     return pd.DataFrame(
         [
             {
@@ -71,6 +77,8 @@ def table_of(roles: Sequence[str], examples: int) -> pd.DataFrame:
                 "prompt": PROMPTS[number % len(PROMPTS)],
                 "label": number % 2,
                 "weight": 1 + number / 10,
+                "image_features": features(f"{role} {number}"),
+                "prompt_features": features(PROMPTS[number % len(PROMPTS)]),
             }
             for number in range(examples)
             for role in roles

@@ -106,6 +106,22 @@ class ExampleTable:
                 )
         return parts
 
+    def vectors(self, name: str) -> dict[str, Tensor]:
+        """(E, D) float32 by role, of a column of float32 bytes.
+
+        Raises UserError if they differ in length, or one has no direction.
+        """
+        lines = self.column(name)
+        if lines.map(len).nunique() != 1:
+            raise UserError(f"the fine-tuning set has {name} of different lengths; make them alike")
+        values = np.frombuffer(b"".join(lines), np.float32).reshape(len(lines), -1)
+        parts = {role: self.of(role, torch.tensor(values)) for role in self._lines}
+        for role, part in parts.items():
+            norms = part.norm(dim=1)
+            bad = (norms == 0) | ~norms.isfinite()
+            self.refuse(bad, f"the {name} of its {role} are 0 or not finite; make them again")
+        return parts
+
     def refuse(self, bad: Tensor, reason: str) -> None:
         """Raises UserError with `reason` if `bad` (E,) marks an example; the first one is named."""
         if bad.any():

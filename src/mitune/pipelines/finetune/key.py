@@ -13,7 +13,10 @@ from mitune.training import finetuning
 from mitune.training.finetuning import Finetuning
 
 # Columns that rows are read from; scores and ranks that the set was chosen by are not of them.
-_COLUMNS = ("example", "role", "prompt", "latent", "label", "weight", "t", "log_prob")
+_COLUMNS = (
+    *("example", "role", "prompt", "latent", "label", "weight", "t", "log_prob"),
+    *("image_features", "prompt_features"),
+)
 
 
 def adapter_key(
