@@ -10,6 +10,7 @@ from mitune.objectives.diffusion_kto import DiffusionKTO
 from mitune.objectives.dpok import DPOK
 from mitune.objectives.draws import Draws
 from mitune.objectives.dspo import DSPO
+from mitune.objectives.dspo_energy import DSPOEnergy
 from mitune.objectives.hn_itm import HNITM
 from mitune.objectives.online import Online
 from mitune.objectives.policy import Policy
@@ -18,6 +19,6 @@ from mitune.objectives.sft import SFT
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
 ObjectiveConfig: TypeAlias = Annotated[
-    SFT | DiffusionDPO | DSPO | DiffusionKTO | HNITM | DPOK,
+    SFT | DiffusionDPO | DSPO | DSPOEnergy | DiffusionKTO | HNITM | DPOK,
     Field(discriminator="kind"),
 ]
