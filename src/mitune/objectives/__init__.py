@@ -13,6 +13,7 @@ from mitune.objectives.dspo import DSPO
 from mitune.objectives.dspo_energy import DSPOEnergy
 from mitune.objectives.dspo_ref import DSPORef
 from mitune.objectives.hn_itm import HNITM
+from mitune.objectives.mapo import MaPO
 from mitune.objectives.online import Online
 from mitune.objectives.policy import Policy
 from mitune.objectives.sft import SFT
@@ -20,6 +21,6 @@ from mitune.objectives.sft import SFT
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
 ObjectiveConfig: TypeAlias = Annotated[
-    SFT | DiffusionDPO | DSPO | DSPOEnergy | DSPORef | DiffusionKTO | HNITM | DPOK,
+    SFT | DiffusionDPO | DSPO | DSPOEnergy | DSPORef | MaPO | DiffusionKTO | HNITM | DPOK,
     Field(discriminator="kind"),
 ]
