@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from mitune.objectives.base import Objective, Passes, Whole
+from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.diffusion_kto import DiffusionKTO
 from mitune.objectives.dpok import DPOK
@@ -21,6 +22,15 @@ from mitune.objectives.sft import SFT
 __all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
 
 ObjectiveConfig: TypeAlias = Annotated[
-    SFT | DiffusionDPO | DSPO | DSPOEnergy | DSPORef | MaPO | DiffusionKTO | HNITM | DPOK,
+    SFT
+    | DiffusionDPO
+    | DSPO
+    | DSPOEnergy
+    | DSPORef
+    | MaPO
+    | DiffContrast
+    | DiffusionKTO
+    | HNITM
+    | DPOK,
     Field(discriminator="kind"),
 ]
