@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from mitune.objectives.base import Objective, Passes, Whole
+from mitune.objectives.d3po import D3PO
 from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.diffusion_kto import DiffusionKTO
@@ -31,6 +32,7 @@ ObjectiveConfig: TypeAlias = Annotated[
     | DiffContrast
     | DiffusionKTO
     | HNITM
+    | D3PO
     | DPOK,
     Field(discriminator="kind"),
 ]
