@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from mitune.diffusion.denoiser import Denoiser
-from mitune.diffusion.guided import guide, predict_pair
-from mitune.diffusion.prediction import Prediction
-from mitune.diffusion.sampling import initial_noise
 from mitune.diffusion.transitions import mean_log_density, transition
-from mitune.objectives.base import Passes, Whole
+from mitune.objectives.ancestral import Ancestral
+from mitune.objectives.base import Whole
 from mitune.objectives.draws import TimestepDensity, Transitions
-from mitune.objectives.online import Online, Reward
 from mitune.objectives.policy import Policy
-from mitune.objectives.rows import Captions, Trajectory
+from mitune.objectives.rows import Trajectory
 
 
-class D3PO(Online):
+class D3PO(Ancestral):
     """-log sigma(beta h (log rho_i - log rho_j)), mean over the other pictures j of i's prompt.
 
     rho = p_theta / p_ref of one transition, the same step for all `images` of a prompt, held in
@@ -48,41 +43,10 @@ class D3PO(Online):
     rollouts: PositiveInt = 70
     every: PositiveInt = 20
 
-    passes: ClassVar[Passes] = Passes(2, 2)
-
     @property
     def group(self) -> int:
         """The pictures of a prompt."""
         return self.images
-
-    def rollout(
-        self,
-        policy: Policy,
-        captions: Captions,
-        latent_shape: Sequence[int],
-        generators: Sequence[torch.Generator],
-        reward: Reward,
-    ) -> Trajectory:
-        """As `Online.rollout`."""
-        device = captions.numbers.device
-        times = policy.path.sampling_times(self.steps).to(device).expand(len(captions), -1)
-        states = [initial_noise(latent_shape, generators).to(device)]
-        log_probs = []
-        for index in range(self.steps - 1):
-            t, later = times[:, index], times[:, index + 1]
-            law = transition(policy.path, self._guided(policy, states[-1], t, captions), later)
-            noise = initial_noise(latent_shape, generators).to(device)
-            states.append((law.mean + law.stddev * noise).to(noise))
-            log_probs.append(mean_log_density(law, states[-1]))
-        states.append(self._guided(policy, states[-1], times[:, -1], captions).x0.to(states[0]))
-        log_probs.append(torch.zeros_like(log_probs[0]))
-        return Trajectory(
-            torch.stack(states, 1),
-            times,
-            torch.stack(log_probs, 1),
-            captions,
-            reward(states[-1]).to(states[-1]),
-        )
 
     def draw(
         self, rows: Trajectory, times: TimestepDensity, generator: torch.Generator
@@ -94,12 +58,10 @@ class D3PO(Online):
 
     def loss(self, policy: Policy, rows: Trajectory, draws: Transitions, whole: Whole) -> Tensor:
         """(E,) losses."""
-        each, index = torch.arange(len(rows), device=draws.index.device), draws.index
-        state, reached = rows.states[each, index], rows.states[each, index + 1]
-        t, later = rows.times[each, index], rows.times[each, index + 1]
+        state, t, reached, later, _ = self.taken(rows, draws)
         tuned, reference = (
             mean_log_density(
-                transition(model.path, self._guided(model, state, t, rows.captions), later), reached
+                transition(model.path, self.guided(model, state, t, rows.captions), later), reached
             )
             for model in (policy, policy.reference)
         )
@@ -114,8 +76,3 @@ class D3PO(Online):
         z = self.beta * better * (ratios[:, :, None] - ratios[:, None, :])
         others = ~torch.eye(self.images, dtype=torch.bool, device=z.device)
         return (-logsigmoid(z) * others).sum(2).flatten() / (self.images - 1)
-
-    def _guided(self, model: Denoiser, z_t: Tensor, t: Tensor, captions: Captions) -> Prediction:
-        # The empty prompt is the last one (`Captions`).
-        null = captions.encoded[[len(captions.encoded) - 1]]
-        return guide(*predict_pair(model, z_t, t, captions.condition, null), self.guidance_scale)
