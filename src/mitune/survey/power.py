@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, ttest_1samp
+import scipy
 
 from mitune.errors import UserError
 from mitune.statistics import wilson
@@ -54,7 +54,7 @@ def power(
         with warnings.catch_warnings():
             # Of few surveys all may have the same difference.
             warnings.simplefilter("ignore", RuntimeWarning)
-            test = ttest_1samp(drawn, 0.0, axis=1)
+            test = scipy.stats.ttest_1samp(drawn, 0.0, axis=1)
         right = np.sign(drawn.mean(1)) == np.sign(found.mean())
         wins = int((right & (test.pvalue < _LEVEL)).sum())
         low, high = wilson(wins, _REPEATS)
@@ -66,5 +66,5 @@ def needed(mean: float, deviation: float) -> float:
     """Surveys for power 0.8 at level 0.05, by the normal approximation."""
     if mean == 0:
         return math.inf
-    reach = float(norm.ppf(1 - _LEVEL / 2) + norm.ppf(_WANTED))
+    reach = float(scipy.stats.norm.ppf(1 - _LEVEL / 2) + scipy.stats.norm.ppf(_WANTED))
     return float(math.ceil((reach * deviation / mean) ** 2))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import choix
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mitune import libraries
 from mitune.survey.resampling import Estimate
 from mitune.survey.shares import described, resampling_of
 
@@ -48,5 +48,5 @@ def _wins_by_survey(chosen: pd.DataFrame, surveys: list[str]) -> NDArray[np.floa
 
 
 def _fit(wins: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = choix.ilsr_pairwise_dense(wins, alpha=_PRIOR, max_iter=1000)
+    found = libraries.choix.ilsr_pairwise_dense(wins, alpha=_PRIOR, max_iter=1000)
     return found - found[0]
