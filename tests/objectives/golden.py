@@ -69,6 +69,15 @@ class GoldenCase:
         encoded = Condition({"number": torch.arange(2 * self.size + 1)})
         return Captions(encoded, torch.arange(first, first + self.size))
 
+    def errors(self) -> tuple[Tensor, Tensor]:
+        """(2, B) of winners and losers, the trained model's and the reference's."""
+        tuned, reference = (self.residuals(name).square().mean(2) for name in ("theta", "ref"))
+        return tuned, reference
+
+    def residuals(self, name: str) -> Tensor:
+        """(2, B, N) of the model `name`, winners and losers."""
+        return torch.stack([self.given[f"{name}_{role}"] - self.given["eps"] for role in "wl"])
+
     def check(self, losses: Tensor) -> None:
         """`losses` (B,), and the gradients of their mean where there are any."""
         _same(losses, self.expected["loss"])

@@ -31,7 +31,7 @@ from tests.objectives.gaussian_policy import (
     encode,
     policy_of,
 )
-from tests.objectives.golden_pairs import check_golden, needs_golden
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 
 SMALL = {"images": 3, "rollouts": 9, "steps": 5, "guidance_scale": 2.0}
 
@@ -245,19 +245,17 @@ def test_wrong_settings_name_the_field(
     assert message in error["msg"] and "\n" not in error["msg"]
 
 
-@needs_golden
+@NEEDS_GOLDEN
 def test_the_numbers_are_those_computed_independently() -> None:
     """`logp` is (2, B): the first picture of each pair is worth more."""
-
-    def losses(hyper, given) -> Tensor:  # type: ignore[no-untyped-def]
-        objective = D3PO(beta=hyper["beta"], clip=hyper["clip"], images=2, rollouts=2)
-        tuned, reference = given["logp"].T.flatten(), given["logp_ref"].T.flatten()
-        rewards = torch.tensor(hyper["h"]).repeat(len(tuned) // 2)
+    for case in cases("d3po"):
+        beta, clip, better = (case.hyper[name] for name in ("beta", "clip", "h"))
+        objective = D3PO(beta=beta, clip=clip, images=2, rollouts=2)
+        tuned, reference = (case.given[name].T.flatten() for name in ("logp", "logp_ref"))
+        rewards = torch.tensor(better).repeat(case.size)
         both = objective.of_log_probs(tuned, reference, rewards).view(-1, 2)
         torch.testing.assert_close(both[:, 0], both[:, 1])
-        return both[:, 0]
-
-    check_golden("d3po", losses, inputs=("logp",))
+        case.check(both[:, 0])
 
 
 def test_an_adapter_learns_from_its_own_pictures(backbone: Backbone) -> None:

@@ -14,7 +14,7 @@ from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.rows import FeaturedPair
 from mitune.training.finetuning import Finetuning
 from tests.objectives.gaussian_policy import SIZE, encode, features, table_of
-from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 from tests.objectives.pair_case import PairCase
 
 ERRORS = torch.rand(2, 2, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -150,11 +150,9 @@ def test_bad_features_are_named(case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@needs_golden
+@NEEDS_GOLDEN
 def test_the_numbers_are_those_computed_independently() -> None:
-    def losses(hyper, given) -> torch.Tensor:  # type: ignore[no-untyped-def]
-        objective = DiffContrast(beta=hyper["beta"], temperature=hyper["tau"], contrast=4)
-        errors = [residuals_of(given, model).square().mean(2) for model in ("theta", "ref")]
-        return objective.of_errors(*errors, given["distance"][None])
-
-    check_golden("rpo", losses)
+    for case in cases("rpo"):
+        beta, temperature = case.hyper["beta"], case.hyper["tau"]
+        objective = DiffContrast(beta=beta, temperature=temperature, contrast=4)
+        case.check(objective.of_errors(*case.errors(), case.given["distance"][None]))

@@ -19,7 +19,7 @@ from mitune.training.finetuning import Finetuning, finetune
 from mitune.training.optimisation import Optimisation
 from mitune.training.timesteps import Uniform
 from tests.objectives.gaussian_policy import SIZE, denoiser, policy_of, rows_of
-from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 
 EXAMPLES = 3
 NOTHING = Whole(torch.empty(EXAMPLES, 0), torch.empty(EXAMPLES, 0))
@@ -95,13 +95,10 @@ def test_both_pictures_of_a_pair_share_timestep_and_noise() -> None:
     )
 
 
-@needs_golden
+@NEEDS_GOLDEN
 def test_the_numbers_are_those_computed_independently() -> None:
-    def losses(hyper, given) -> torch.Tensor:  # type: ignore[no-untyped-def]
-        errors_of = (residuals_of(given, model).square().mean(2) for model in ("theta", "ref"))
-        return DiffusionDPO(**hyper).of_errors(*errors_of)
-
-    check_golden("dpo", losses)
+    for case in cases("dpo"):
+        case.check(DiffusionDPO(**case.hyper).of_errors(*case.errors()))
 
 
 def test_an_adapter_learns_to_prefer(backbone: Backbone) -> None:

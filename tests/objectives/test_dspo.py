@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from mitune.objectives.dspo import DSPO
 from mitune.objectives.errors import errors
 from mitune.training.finetuning import Finetuning
-from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 from tests.objectives.pair_case import PairCase
 
 
@@ -87,12 +87,9 @@ def test_at_the_lam_of_the_paper_it_is_sft_but_for_half_a_thousandth() -> None:
     assert 1e-5 < (one - other).norm() / other.norm() < 1e-3
 
 
-@needs_golden
+@NEEDS_GOLDEN
 @pytest.mark.parametrize("name", ["dspo", "dspo_detached"])
 def test_the_numbers_are_those_computed_independently(name: str) -> None:
-    check_golden(
-        name,
-        lambda hyper, given: DSPO(**hyper).of_residuals(
-            residuals_of(given, "theta"), residuals_of(given, "ref")
-        ),
-    )
+    for case in cases(name):
+        residuals = case.residuals("theta"), case.residuals("ref")
+        case.check(DSPO(**case.hyper).of_residuals(*residuals))

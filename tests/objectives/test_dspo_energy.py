@@ -8,7 +8,7 @@ from mitune.objectives import SFT
 from mitune.objectives.dspo_energy import DSPOEnergy
 from mitune.objectives.rows import Single
 from mitune.training.finetuning import Finetuning
-from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 from tests.objectives.pair_case import PairCase
 
 
@@ -54,12 +54,8 @@ def test_one_or_more_is_refused() -> None:
     assert "takes back 100%" in error["msg"] and "give less than 1" in error["msg"]
 
 
-@needs_golden
+@NEEDS_GOLDEN
 def test_the_numbers_are_those_computed_independently() -> None:
-    check_golden(
-        "dspo_e",
-        lambda hyper, given: DSPOEnergy(**hyper).of_residuals(
-            residuals_of(given, "theta")[0], residuals_of(given, "ref")[0]
-        ),
-        inputs=("theta_w",),
-    )
+    for case in cases("dspo_e"):
+        residuals = case.residuals("theta")[0], case.residuals("ref")[0]
+        case.check(DSPOEnergy(**case.hyper).of_residuals(*residuals))

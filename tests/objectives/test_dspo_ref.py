@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.objectives.dspo_ref import DSPORef
 from mitune.training.finetuning import Finetuning
-from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 from tests.objectives.pair_case import PairCase
 
 
@@ -58,11 +58,8 @@ def test_the_literal_form_is_refused_since_it_cannot_start() -> None:
     assert not torch.autograd.grad(literal.sum(), residual)[0].any()
 
 
-@needs_golden
+@NEEDS_GOLDEN
 def test_the_numbers_are_those_computed_independently() -> None:
-    check_golden(
-        "dspo_ref_eq47",
-        lambda hyper, given: DSPORef(**hyper).of_residuals(
-            residuals_of(given, "theta"), residuals_of(given, "ref")
-        ),
-    )
+    for case in cases("dspo_ref_eq47"):
+        residuals = case.residuals("theta"), case.residuals("ref")
+        case.check(DSPORef(**case.hyper).of_residuals(*residuals))

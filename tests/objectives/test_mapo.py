@@ -7,7 +7,7 @@ import torch
 
 from mitune.objectives.errors import errors
 from mitune.objectives.mapo import MaPO, x_over_expm1
-from tests.objectives.golden_pairs import check_golden, needs_golden, residuals_of
+from tests.objectives.golden import NEEDS_GOLDEN, cases
 from tests.objectives.pair_case import PairCase
 
 
@@ -67,10 +67,9 @@ def test_in_float32_the_slope_near_0_is_not_lost() -> None:
     torch.testing.assert_close(x.grad.double(), slope, rtol=1e-6, atol=0)
 
 
-@needs_golden
+@NEEDS_GOLDEN
 def test_the_numbers_are_those_computed_independently() -> None:
-    def losses(hyper, given) -> torch.Tensor:  # type: ignore[no-untyped-def]
-        objective = MaPO(beta=hyper["beta"], snr=hyper["snr_value"], timesteps=hyper["T"])
-        return objective.of_errors(residuals_of(given, "theta").square().mean(2))
-
-    check_golden("mapo", losses)
+    for case in cases("mapo"):
+        beta, snr, timesteps = (case.hyper[name] for name in ("beta", "snr_value", "T"))
+        tuned, _ = case.errors()
+        case.check(MaPO(beta=beta, snr=snr, timesteps=timesteps).of_errors(tuned))

@@ -32,11 +32,16 @@ class Reinforce(Online):
     """-(r - V) log p of one transition of an ancestral sampler, and (r - V)^2 for V."""
 
     kind: str = "reinforce"
+    reward: str = "nearness"
     grid: tuple[int, ...] = (700, 400, 100)
     deviation: float = 0.5
     together: int = 1
 
     passes: ClassVar[Passes] = Passes(0, 1)
+
+    @property
+    def evaluations(self) -> int:
+        return len(self.grid)
 
     @property
     def group(self) -> int:

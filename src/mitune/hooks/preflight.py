@@ -65,6 +65,7 @@ class PreflightHooks:
             for name in sorted({"base_model", "image_source"} & used):
                 preflight.check_model(catalog.load(name))
             _check_guidance(used, catalog)
+            _check_chosen_metrics(pipeline, catalog)
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:
@@ -112,6 +113,20 @@ def _check_choices(
         if {f"{arm.name}.compose.compose", f"{arm.name}.finetune.train"} <= nodes:
             training = catalog.load(f"params:{arm.finetuning}")
             check_rows(arm, choices[str(arm.composition)], training)
+
+
+def _check_chosen_metrics(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    """What adapters are trained by must be among the metrics. Raises UserError."""
+    from mitune.pipelines.finetune.by_metric import train_by_metric
+    from mitune.pipelines.finetune.preflight import check_metric
+    from mitune.training.finetuning import Finetuning
+
+    reading = [node.inputs for node in pipeline.nodes if node.func is train_by_metric]
+    names = {name for inputs in reading for name in inputs if name.startswith("params:")}
+    for name in sorted(names):
+        settings = catalog.load(name)
+        if isinstance(settings, Finetuning):
+            check_metric(name.removeprefix("params:"), settings, catalog.load("params:metrics"))
 
 
 def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:

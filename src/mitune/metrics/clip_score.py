@@ -5,17 +5,21 @@ arXiv:2104.08718.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitune.metrics.base import Network, Scorer
+from mitune.metrics.base import Network, Scorer, batches
 from mitune.metrics.clip_model import ClipEncoders
 from mitune.metrics.pixels import CLIP_MEAN, CLIP_STD, Pixels
 from mitune.metrics.units import Units
+
+Encoder: TypeAlias = Callable[
+    [NDArray[np.uint8], Sequence[str]], tuple[NDArray[np.float32], NDArray[np.float32]]
+]
 
 
 class ClipScore(Network):
@@ -38,10 +42,29 @@ class ClipScore(Network):
 
     def load(self, device: torch.device) -> Scorer:
         """Read the model. Raises MetricError if weights are missing or truncated."""
-        clip = ClipEncoders(self, device)
-        pixels = Pixels(clip.image_size, mean=self.mean, std=self.std)
+        clip, pixels = self._opened(device)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             return clip.cosines(images, prompts, pixels, self.batch_size)
 
         return score
+
+    def load_encoder(self, device: torch.device) -> Encoder:
+        """What the score is the cosine of: unit vectors (N, D) of pictures, and of their prompts.
+
+        Raises MetricError as `load`.
+        """
+        clip, pixels = self._opened(device)
+
+        def encode(
+            images: NDArray[np.uint8], prompts: Sequence[str]
+        ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+            parts = batches(len(images), self.batch_size)
+            pictures = torch.cat([clip.images(pixels(images[part])) for part in parts])
+            return pictures.cpu().numpy(), clip.texts(prompts).cpu().numpy()
+
+        return encode
+
+    def _opened(self, device: torch.device) -> tuple[ClipEncoders, Pixels]:
+        clip = ClipEncoders(self, device)
+        return clip, Pixels(clip.image_size, mean=self.mean, std=self.std)

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from mitune.objectives.base import Objective, Passes, Whole
+from mitune.objectives.base import MetricChoice, Objective, Passes, Whole
 from mitune.objectives.d3po import D3PO
 from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
@@ -20,7 +20,17 @@ from mitune.objectives.online import Online
 from mitune.objectives.policy import Policy
 from mitune.objectives.sft import SFT
 
-__all__ = ["SFT", "Draws", "Objective", "ObjectiveConfig", "Online", "Passes", "Policy", "Whole"]
+__all__ = [
+    "SFT",
+    "Draws",
+    "MetricChoice",
+    "Objective",
+    "ObjectiveConfig",
+    "Online",
+    "Passes",
+    "Policy",
+    "Whole",
+]
 
 ObjectiveConfig: TypeAlias = Annotated[
     SFT

@@ -40,18 +40,24 @@ class Ancestral(Online, ABC):
 
     The last step adds no noise: it has no density and is not trained on, so that DDPM and flow
     models are alike. Any parametrisation will do, since a prediction is taken as x0 and noise.
-    `reward` is the name of a metric.
     """
 
-    reward: str = Field(min_length=1)
     steps: int = Field(default=50, ge=2)
     guidance_scale: PositiveFloat = 7.5
 
     @property
     def passes(self) -> Passes:
         """Of the reference and the policy, guided; making trajectories comes on top."""
-        each = 1 if self.guidance_scale == 1 else 2
-        return Passes(each, each)
+        return Passes(self._branches, self._branches)
+
+    @property
+    def evaluations(self) -> int:
+        """As `Online.evaluations`."""
+        return self.steps * self._branches
+
+    @property
+    def _branches(self) -> int:
+        return 1 if self.guidance_scale == 1 else 2
 
     def rollout(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +23,13 @@ class Passes(NamedTuple):
 
     without_gradient: float
     with_gradient: float
+
+
+class MetricChoice(NamedTuple):
+    """A metric by the name it has among those of a run, and the field that holds this name."""
+
+    field: Literal["reward", "encoder"]
+    name: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +57,16 @@ class Objective(BaseModel, ABC, Generic[R, D]):
     @abstractmethod
     def passes(self) -> Passes:
         """What one example of a step costs."""
+
+    @property
+    def uses_reference(self) -> bool:
+        """Whether it asks what the model was before training."""
+        return self.passes.without_gradient > 0
+
+    @property
+    def metric(self) -> MetricChoice | None:
+        """The metric that it cannot be trained without, if any: its reward, or an encoder."""
+        return None
 
     @property
     def group(self) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
 from mitune.diffusion.prediction import PredictionKind
-from mitune.objectives.base import Denoising, Passes, Whole
+from mitune.objectives.base import Denoising, MetricChoice, Passes, Whole
 from mitune.objectives.draws import Draws, TimestepDensity
 from mitune.objectives.pairs import pair_errors
 from mitune.objectives.policy import Policy
@@ -29,17 +29,26 @@ class DiffContrast(Denoising[FeaturedPair]):
     of CLIP's two embeddings is not printed and no code is released: the `mean` of both scaled to
     norm 1, both `concatenated`, or the `image`'s or the `prompt`'s alone. tau is 0.01 for SD 1.5,
     0.5 for SDXL.
+
+    `encoder` is the name of a metric, a CLIP-score, whose CLIP it is. That is no reward: it says
+    which pictures are alike, not which of them is better.
     """
 
     kind: Literal["diff_contrast"] = "diff_contrast"
     beta: PositiveFloat = 2000.0
     temperature: PositiveFloat = 0.01
     contrast: PositiveInt = 16
+    encoder: str = Field(default="clip", min_length=1)
     features: Literal["mean", "concatenated", "image", "prompt"] = "mean"
     target: PredictionKind = "epsilon"
 
     rows: ClassVar[type[FeaturedPair]] = FeaturedPair
     passes: ClassVar[Passes] = Passes(2, 2)
+
+    @property
+    def metric(self) -> MetricChoice:
+        """Its encoder."""
+        return MetricChoice("encoder", self.encoder)
 
     @property
     def group(self) -> int:

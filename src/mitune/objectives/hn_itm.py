@@ -54,6 +54,11 @@ class HNITM(Objective[Negatives, MismatchedDraws]):
         """A bound on the batch needs all errors before the first loss."""
         return Passes(2 if self.clamp == "batch" else 0, 2)
 
+    @property
+    def uses_reference(self) -> bool:
+        """Never: what passes without gradient is the model itself."""
+        return False
+
     def draw(
         self, rows: Negatives, times: TimestepDensity, generator: torch.Generator
     ) -> MismatchedDraws:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, TypeAlias
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
 from mitune.diffusion.denoiser import Condition
-from mitune.objectives.base import Objective
+from mitune.objectives.base import MetricChoice, Objective
 from mitune.objectives.draws import TimestepDensity, Transitions
 from mitune.objectives.policy import Policy
 from mitune.objectives.rows import Captions, Rows, Trajectory
@@ -24,8 +24,10 @@ class Online(Objective[Trajectory, Transitions], ABC):
     """A loss on trajectories that the policy makes itself, `rollouts` of them every `every` steps.
 
     An example is one transition of one trajectory. The trajectories of a `group` have one prompt.
+    `reward` is the name of a metric.
     """
 
+    reward: str = Field(min_length=1)
     rollouts: PositiveInt
     every: PositiveInt = 1
 
@@ -39,6 +41,16 @@ class Online(Objective[Trajectory, Transitions], ABC):
                 "belong together; change one of them"
             )
         return self
+
+    @property
+    def metric(self) -> MetricChoice:
+        """Its reward."""
+        return MetricChoice("reward", self.reward)
+
+    @property
+    @abstractmethod
+    def evaluations(self) -> int:
+        """Of the network on one latent, to make one trajectory."""
 
     def modules(self, latent_shape: Sequence[int], condition: Condition) -> Mapping[str, nn.Module]:
         """Fresh networks to train beside the policy's, by name: a value function.

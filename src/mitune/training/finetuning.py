@@ -24,6 +24,7 @@ from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
 from mitune.training.checkpoint import Checkpoint, TrainingStep
 from mitune.training.examples import GivenExamples
+from mitune.training.features import Encoder, with_features
 from mitune.training.loop import train
 from mitune.training.optimisation import Optimisation
 from mitune.training.policy import AdapterPolicy, policy_from_base, policy_from_previous
@@ -74,12 +75,14 @@ def finetune(
     accelerator: Accelerator,
     checkpoint: Checkpoint | None = None,
     reward: Reward | None = None,
+    encoder: Encoder | None = None,
 ) -> Iterator[TrainingStep]:
     """Train an adapter on `selection`, a table that the objective's rows are read from.
 
     Its column `latent` and attrs `latent_shape` are those of candidates. `reward` is for an online
     objective, of whose table only the prompts count; with any other, nothing but the network is on
-    the accelerator while it trains. When the iterator is exhausted the trained adapter is on
+    the accelerator while it trains. `encoder` is for one that compares pictures, unless the table
+    brings their features. When the iterator is exhausted the trained adapter is on
     `backbone`: save it with `save`.
 
     Raises
@@ -92,6 +95,8 @@ def finetune(
     if isinstance(settings.objective, Online):
         policy, task = _rolled(backbone, selection, settings, settings.objective, previous, reward)
     else:
+        if encoder is not None:
+            selection = with_features(selection, backbone, encoder)
         policy, task = _given(backbone, selection, settings, previous)
     backbone.network.train()
     trained = {"network": backbone.network, **policy.modules}
@@ -187,7 +192,7 @@ def _policy(
 ) -> AdapterPolicy:
     if settings.start == "previous" and previous.path is not None:
         adapters.load(backbone, previous, trainable=True)
-        if settings.objective.passes.without_gradient:
+        if settings.objective.uses_reference:
             return policy_from_previous(backbone, previous, modules)
         # Nobody asks for the reference: its memory is saved.
     else:

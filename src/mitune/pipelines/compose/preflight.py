@@ -57,16 +57,17 @@ def check_rows(arm: Arm, choice: Compose, training: Finetuning) -> None:
         Naming both fields.
     """
     selection, objective = choice.selection, training.objective
-    eaten = type(objective).rows.__name__
-    if isinstance(objective, Online) or eaten == selection.rows:
+    rows = type(objective).rows
+    eaten = {kind.__name__ for kind in rows.__mro__}  # what a kind adds is made in training
+    if isinstance(objective, Online) or selection.rows in eaten:
         return
     union, _ = get_args(Composition)
-    fitting = [kind.model_fields["kind"].default for kind in get_args(union) if kind.rows == eaten]
+    fitting = [kind.model_fields["kind"].default for kind in get_args(union) if kind.rows in eaten]
     fix = (
         f"choose {' or '.join(fitting)} for {arm.composition}" if fitting else "no kind makes them"
     )
     raise UserError(
         f"{arm.composition}.selection.kind is {selection.kind!r}, which makes rows {selection.rows}"
-        f", but {arm.finetuning}.objective.kind is {objective.kind!r}, which trains on {eaten}; "
-        f"{fix}, or choose another objective"
+        f", but {arm.finetuning}.objective.kind is {objective.kind!r}, which trains on "
+        f"{rows.__name__}; {fix}, or choose another objective"
     )

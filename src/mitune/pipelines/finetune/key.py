@@ -13,16 +13,20 @@ from mitune.training import finetuning
 from mitune.training.finetuning import Finetuning
 
 # Columns that rows are read from; scores and ranks that the set was chosen by are not of them.
-_COLUMNS = (
-    *("example", "role", "prompt", "latent", "label", "weight", "t", "log_prob"),
-    *("image_features", "prompt_features"),
-)
+_COLUMNS = ("example", "role", "prompt", "latent", "label", "weight", "t", "log_prob")
 
 
 def adapter_key(
-    selection: pd.DataFrame, model: ModelRef, previous: AdapterRef, settings: Finetuning
+    selection: pd.DataFrame,
+    model: ModelRef,
+    previous: AdapterRef,
+    settings: Finetuning,
+    metric: str | None = None,
 ) -> str:
-    """Names the set, the model, the adapter before, the settings and the code that trains."""
+    """Names the set, the model, the adapter before, the settings and the code that trains.
+
+    `metric` names the reward or encoder, if there is one: what it depends on and its code.
+    """
     whole = hashlib.sha256()
     for name in (name for name in _COLUMNS if name in selection):
         whole.update(name.encode())
@@ -36,6 +40,8 @@ def adapter_key(
         "settings": settings.model_dump(mode="json"),
         "code": training_code(settings, model),
     }
+    if metric is not None:
+        facts["metric"] = metric
     whole.update(json.dumps(facts, sort_keys=True).encode())
     return whole.hexdigest()[:16]
 

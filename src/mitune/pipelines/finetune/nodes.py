@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +20,7 @@ from mitune.objectives.rows.table import ExampleTable
 from mitune.pipelines.finetune.key import adapter_key
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
-from mitune.pipelines.shared.workers import ranks_of
+from mitune.pipelines.shared.workers import ReadsFiles, ranks_of
 from mitune.training.finetuning import Finetuning, check_start
 
 _LOG = "training_log.json"
@@ -35,23 +36,45 @@ def train(
     resources: Resources,
 ) -> tuple[AdapterRef, pd.DataFrame]:
     """The adapter of this round, and its training log; found again if it was made before."""
-    check_start(settings, adapter_in)
-    check_examples(finetuning_set, settings)
-    selection = with_latents(finetuning_set, candidates)
+    selection = trainable(finetuning_set, candidates, adapter_in, settings)
     key = adapter_key(selection, model, adapter_in, settings)
     scratch = workspace.scratch
-    folder = scratch / key
-    if not workspace.copy_adapter(key, folder):
-        log = _train(Training(selection, model, adapter_in, scratch, key, settings, resources))
+    training = Training(selection, model, adapter_in, scratch, key, settings, resources)
+    return found_or_trained(training, workspace)
+
+
+def trainable(
+    finetuning_set: pd.DataFrame, candidates: Shards, adapter_in: AdapterRef, settings: Finetuning
+) -> pd.DataFrame:
+    """The set with its latents.
+
+    Raises
+    ------
+    UserError
+        If it, or the adapter to go on with, is not as the settings need it.
+    """
+    check_start(settings, adapter_in)
+    check_examples(finetuning_set, settings)
+    return with_latents(finetuning_set, candidates)
+
+
+def found_or_trained(
+    training: Training, workspace: Workspace, *reads: ReadsFiles
+) -> tuple[AdapterRef, pd.DataFrame]:
+    """The adapter and its log. `reads`: what every process has open besides the model."""
+    folder = training.scratch / training.key
+    if not workspace.copy_adapter(training.key, folder):
+        log = _train(training, reads)
         (folder / _LOG).write_text(json.dumps(log.to_dict("list")))  # exact, unlike to_json
     log = pd.DataFrame(json.loads((folder / _LOG).read_text()))
-    return AdapterRef(str(folder), round=adapter_in.round + 1), log
+    return AdapterRef(str(folder), round=training.adapter_in.round + 1), log
 
 
-def _train(training: Training) -> pd.DataFrame:
+def _train(training: Training, reads: Sequence[ReadsFiles]) -> pd.DataFrame:
     """Its log, one row a step."""
     optimisation, group = training.settings.optimisation, training.settings.objective.group
-    pool = ranks_of(training.resources, optimisation.batch_size // group, training.model)
+    at_most = optimisation.batch_size // group
+    pool = ranks_of(training.resources, at_most, training.model, *reads)
     steps = together(training, pool) if pool else alone(training, training.resources.torch_device)
     bar = tqdm(steps, total=optimisation.steps, desc="finetune", unit="step")
     columns = ["index", "loss", "grad_norm", "learning_rate"]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
+import torch
 from accelerate import Accelerator
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.jobs import Rank, Worker
 from mitune.pipelines.shared.resources import Resources
 from mitune.training.checkpoint import Checkpoint, TrainingStep
-from mitune.training.finetuning import Finetuning, finetune, save
+from mitune.training.features import Encoder
+from mitune.training.finetuning import Finetuning, Reward, finetune, save
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,8 @@ class Training:
     """Train on `selection` and write the adapter `key` into `scratch`; yields every step.
 
     The first process speaks and writes for all. Several give the gradients of one, up to the order
-    in which numbers are added.
+    in which numbers are added. `reward` and `encoder` are opened by each, on its own device, for an
+    objective that asks for one of them.
     """
 
     selection: pd.DataFrame
@@ -31,6 +34,8 @@ class Training:
     key: str
     settings: Finetuning
     resources: Resources
+    reward: Callable[[torch.device], Reward] | None = None
+    encoder: Callable[[torch.device], Encoder] | None = None
 
     def __call__(self, rank: Rank, worker: Worker) -> Iterator[TrainingStep]:
         rank.join(worker.device)
@@ -45,7 +50,14 @@ class Training:
         )
         accelerator = Accelerator(cpu=worker.device.type == "cpu")
         steps = finetune(
-            backbone, self.selection, self.settings, self.adapter_in, accelerator, checkpoint
+            backbone,
+            self.selection,
+            self.settings,
+            self.adapter_in,
+            accelerator,
+            checkpoint,
+            self.reward(worker.device) if self.reward else None,
+            self.encoder(worker.device) if self.encoder else None,
         )
         for step in steps:
             if accelerator.is_main_process:

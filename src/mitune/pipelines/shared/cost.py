@@ -5,6 +5,7 @@ Nothing is subtracted for what is already done.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from kedro.pipeline.node import Node
 
 from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
+from mitune.objectives import Online
 from mitune.pipelines.evaluate.images import generate_test_images
+from mitune.pipelines.finetune.by_metric import train_by_metric
 from mitune.pipelines.finetune.nodes import train
 from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
@@ -29,6 +32,7 @@ from mitune.training.finetuning import Finetuning
 _LATENT_BYTES = 2  # float16
 _INCREMENT_BYTES = 4
 _ADAPTER_BYTES = 4  # float32 per weight
+_COSTLY = (generate_candidates, generate_test_images, train, train_by_metric)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
     }
     found = []
     for node in nodes:
-        if node.func not in (generate_candidates, generate_test_images, train):
+        if node.func not in _COSTLY:
             continue
         parameters = [catalog.load(name) for name in node.inputs if name.startswith("params:")]
         settings = next(p for p in parameters if isinstance(p, Generation | Finetuning))
@@ -90,13 +94,18 @@ def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> 
 
 
 def _finetuning(name: str, settings: Finetuning, speed: Speed) -> Cost:
-    examples = settings.optimisation.steps * settings.optimisation.batch_size
-    passes = settings.objective.passes
+    optimisation, objective = settings.optimisation, settings.objective
+    examples = optimisation.steps * optimisation.batch_size
+    passes = objective.passes
     evaluations = round(examples * passes.without_gradient)
+    trajectories = 0
+    if isinstance(objective, Online):
+        trajectories = objective.rollouts * math.ceil(optimisation.steps / objective.every)
+        evaluations += trajectories * objective.evaluations
     trained = round(examples * passes.with_gradient)
     size = speed.adapter_numel * _ADAPTER_BYTES
     seconds = evaluations * speed.evaluation + trained * speed.training
-    return Cost(name, 0, evaluations, trained, size, seconds)
+    return Cost(name, trajectories, evaluations, trained, size, seconds)
 
 
 def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:

@@ -90,7 +90,7 @@ def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
 def check_metrics(metrics: Metrics) -> None:
     """Weights that metrics read from local files must be there and whole."""
     for name, config in metrics.scorers.items():
-        _check_files(f"metrics.scorers.{name}", config)
+        check_files(f"metrics.scorers.{name}", config)
 
 
 def check_quality(settings: QualitySettings) -> None:
@@ -102,7 +102,7 @@ def check_quality(settings: QualitySettings) -> None:
         Naming the field.
     """
     for name, measure in settings.measures.items():
-        _check_files(f"quality.measures.{name}.embedder", measure.embedder)
+        check_files(f"quality.measures.{name}.embedder", measure.embedder)
     reference = settings.reference
     if isinstance(reference, PictureFolder) and not reference.path.is_dir():
         raise UserError(
@@ -111,7 +111,14 @@ def check_quality(settings: QualitySettings) -> None:
         )
 
 
-def _check_files(where: str, metric: Metric) -> None:
+def check_files(where: str, metric: Metric) -> None:
+    """Weights that one metric reads from local files must be there and whole.
+
+    Raises
+    ------
+    UserError
+        Naming the field, which is `where` and one of the metric's.
+    """
     for field, path in metric.files.items():
         if not path.exists():
             raise UserError(f"{where}.{field}: {path} not found; {remedy(path)}")
