@@ -9,6 +9,7 @@ from torch import nn
 
 from mitune.diffusion.prediction import Prediction, PredictionKind
 from mitune.objectives import Objective, ObjectiveConfig, Online, Whole
+from mitune.objectives.hn_itm import HNITM
 from mitune.training.timesteps import Uniform
 from tests.objectives.gaussian_policy import (
     PROMPTS,
@@ -133,3 +134,16 @@ def test_passes_are_the_evaluations_that_are_made(objective: Objective) -> None:
     case.policy = policy_of(trained, before, case.modules)
     case.losses()
     assert objective.passes == (counts[False] / case.size, counts[True] / case.size)
+
+
+@pytest.mark.parametrize(
+    "objective", [*(m() for m in _members()), HNITM(clamp="batch")], ids=lambda o: o.kind
+)
+def test_it_says_whether_it_asks_for_the_reference(objective: Objective) -> None:
+    """Else none is loaded."""
+    case = Case(objective)
+    counts = {False: 0, True: 0}
+    before = Counting(case.before.exact, case.before.shift, counts)
+    case.policy = policy_of(case.trained, before, case.modules)
+    case.losses()
+    assert objective.uses_reference == (counts[False] > 0) and counts[True] == 0

@@ -69,6 +69,8 @@ def test_what_weights_do_not_hang_on_does_not_count(model: ModelRef) -> None:
     assert adapter_key(_selection(), other, BASE, SETTINGS) != key
     objective = SETTINGS.model_copy(update={"objective": SFT(target="sample")})
     assert adapter_key(_selection(), model, BASE, objective) != key
+    by_metric = {adapter_key(_selection(), model, BASE, SETTINGS, name) for name in ("a", "b")}
+    assert len(by_metric | {key}) == 3
 
 
 def test_the_code_of_an_objective_and_of_no_registry_counts(model: ModelRef) -> None:

@@ -6,10 +6,13 @@ from mitune.candidates import Generation
 from mitune.errors import UserError
 from mitune.guidance import AttendAndExcite, ClassifierFree, SemanticAware
 from mitune.objectives import SFT
+from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
+from mitune.objectives.dpok import DPOK
 from mitune.pipelines.arms import ROUNDS
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.compose.preflight import check_choice, check_rows
+from mitune.pipelines.finetune.preflight import check_metric
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.preflight import check_guidance
 from mitune.references import ModelRef
@@ -75,6 +78,7 @@ def test_a_set_of_other_rows_than_the_objective_trains_on_is_refused() -> None:
     sft, dpo = Finetuning(objective=SFT()), Finetuning(objective=DiffusionDPO())
     check_rows(ROUNDS[0], best, sft)
     check_rows(ROUNDS[0], pairs, dpo)
+    check_rows(ROUNDS[0], pairs, Finetuning(objective=DiffContrast(contrast=1)))
     with pytest.raises(UserError) as caught:
         check_rows(ROUNDS[0], best, dpo)
     assert str(caught.value) == (
@@ -84,3 +88,20 @@ def test_a_set_of_other_rows_than_the_objective_trains_on_is_refused() -> None:
     )
     with pytest.raises(UserError, match="choose top_k or lowest_k or random_k or above or weighte"):
         check_rows(ROUNDS[0], pairs, sft)
+    with pytest.raises(UserError, match="which trains on FeaturedPair; choose pairs for compose"):
+        check_rows(ROUNDS[0], best, Finetuning(objective=DiffContrast(contrast=1)))
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (DPOK(reward="hps"), r"reward is 'hps', but metrics.scorers has only judge; add it there"),
+        (DPOK(reward="judge"), r"reward: metrics.scorers.judge.path: judge not found; "),
+        (DiffContrast(contrast=1), r"encoder is 'clip', but metrics.scorers has only judge; add"),
+        (DiffContrast(contrast=1, encoder="judge"), r"encoder is 'judge', a metric of kind 'judge'"
+         r", which has no features .*; choose one of kind 'clip_score'"),
+    ],
+)  # fmt: skip
+def test_the_metric_of_an_objective_must_be_there(objective: object, message: str) -> None:
+    with pytest.raises(UserError, match=rf"^finetune\.objective\.{message}"):
+        check_metric("finetune", Finetuning(objective=objective), METRICS)

@@ -99,6 +99,10 @@ PARAMETERS = {
         | showing("random_k")
         | {"report.describe_arms", "report.guidance_curve.draw_curve"},
     ),
+    "a metric": (
+        {"metrics.scorers.clip.dtype": "bfloat16"},
+        MEASURING | REPORT | CURVE | showing(*ARMS) | {"report.trace_metrics"},
+    ),
     "test steps": (
         {"evaluate.steps": 4},
         stage("evaluate", of=ARMS) | showing(*ARMS) | REPORT | CURVE,

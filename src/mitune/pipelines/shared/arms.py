@@ -33,7 +33,7 @@ def uses_reward(composition: Composition, objective: ObjectiveConfig) -> bool:
     """Whether one arm by itself has seen a metric.
 
     A composition has if it orders by a score that is no estimate of MI; an objective has if it
-    is given a reward, the field of that name.
+    is given a reward, the field of that name. An encoder that compares pictures is none.
     """
     return by_metric(composition) or "reward" in type(objective).model_fields
 
