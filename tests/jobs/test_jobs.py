@@ -128,6 +128,17 @@ def test_help_is_called_when_it_pays(tmp_path: Path) -> None:
     assert str(os.getpid()) in openers and len(openers) == 3
 
 
+def test_a_slow_first_job_calls_no_help_for_short_ones(pool: Pool, tmp_path: Path) -> None:
+    """98 jobs as long as the first would take 25 s more; without what it opens, a second."""
+    pool.members()  # their server has started: others would be there at once
+    others = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
+    square = Square(tmp_path / "log", seconds=0.01, opening=0.5)
+    values(list(range(100)), square, Automatic(Serial(CPU, 1), Processes(others)))
+    others.end()
+    openers = {line.split()[0] for line in (tmp_path / "log").read_text().splitlines()}
+    assert openers == {str(os.getpid())}
+
+
 _PARENT = """
 from pathlib import Path
 from mitune.jobs import Pool, Processes, run

@@ -22,8 +22,9 @@ class Automatic:
     """`serial` until the workers of `processes` are there; they are called when they pay.
 
     That is when the jobs that wait, each taken to be as long as the last one, would be done sooner
-    by more than it costs to start. Meanwhile this process goes on. Workers that are there already
-    get everything. At equal threads the bits are the same whoever works.
+    by more than it costs to start. Of the first job as much is taken off: it may have imported what
+    a worker imports. Meanwhile this process goes on. Workers that are there already get everything.
+    At equal threads the bits are the same whoever works.
     """
 
     serial: Serial
@@ -40,9 +41,11 @@ class Automatic:
     def _until_ready(self, waiting: deque[J]) -> Iterator[J]:
         pool = self.processes.pool
         share = 1 - 1 / len(pool.devices)
+        imports = _START
         while waiting and not pool.ready:
             started = time.monotonic()
             yield waiting.popleft()
-            last = time.monotonic() - started
+            last = time.monotonic() - started - imports
+            imports = 0.0
             if last * len(waiting) * share > _START:
                 pool.start()
