@@ -26,7 +26,7 @@ from mitune.pretraining.recipe import PretrainRecipe
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL, DiffusionPipeline
 
-_IMAGES, _STEPS = 4, 20
+_IMAGES = 4
 _STRONG_GUIDANCE = 3.0
 
 
@@ -79,9 +79,9 @@ def write_card(folder: Path, recipe: PretrainRecipe, what: Portrayed) -> dict[st
     for category in CATEGORIES:
         prompts = draw_prompts(category, "tuning")[: recipe.card_prompts]
         repeated = [prompt for prompt in prompts for _ in range(_IMAGES)]
-        images = _generate(pipeline, prompts, what.guidance, what)
+        images = _generate(pipeline, prompts, what.guidance, what, recipe.card_steps)
         scores[category] = float(np.mean([j.score for j in judge(images, repeated)]))
-        strong = _generate(pipeline, prompts, _STRONG_GUIDANCE, what)
+        strong = _generate(pipeline, prompts, _STRONG_GUIDANCE, what, recipe.card_steps)
         guided[category] = float(np.mean([j.score for j in judge(strong, repeated)]))
         rows.append(np.concatenate(list(images[:: _IMAGES // 2][:12]), axis=1))
     sheet = Image.fromarray(np.concatenate(rows))
@@ -150,7 +150,7 @@ def write_vqa_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
 
 
 def _generate(
-    pipeline: DiffusionPipeline, prompts: list[str], guidance: float, what: Portrayed
+    pipeline: DiffusionPipeline, prompts: list[str], guidance: float, what: Portrayed, steps: int
 ) -> NDArray[np.uint8]:
     generators = [torch.Generator().manual_seed(i) for i in range(len(prompts) * _IMAGES)]
     return (
@@ -158,7 +158,7 @@ def _generate(
             pipeline(
                 prompts,
                 num_images_per_prompt=_IMAGES,
-                num_inference_steps=_STEPS,
+                num_inference_steps=steps,
                 guidance_scale=guidance,
                 generator=generators,
                 output_type="np",
@@ -182,6 +182,7 @@ def _round_trip(vae: AutoencoderKL, images: NDArray[np.uint8]) -> NDArray[np.uin
 
 
 def _text(card: dict[str, Any], what: Portrayed) -> str:
+    steps = f"{card['recipe']['card_steps']} {what.steps} steps"
     lines = [
         "---",
         "license: apache-2.0",
@@ -199,7 +200,7 @@ def _text(card: dict[str, Any], what: Portrayed) -> str:
         "",
         f"Judge score on tuning prompts ({card['recipe']['card_prompts']} prompts x {_IMAGES} "
         "images a",
-        f"category, {_STEPS} {what.steps} steps, at guidance {what.guidance}, its default, and at",
+        f"category, {steps}, at guidance {what.guidance}, its default, and at",
         f"{_STRONG_GUIDANCE}), and how often the judge is right where truth is known "
         f"({card['recipe']['audited']}",
         "pictures a category, one claim broken in half of them), on rendered pictures and on the",

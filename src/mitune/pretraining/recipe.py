@@ -63,4 +63,5 @@ class PretrainRecipe(BaseModel):
     caption_noise: CaptionNoise = CaptionNoise()
     kl_weight: float = 1e-6
     card_prompts: PositiveInt = 16
+    card_steps: PositiveInt = 20
     audited: PositiveInt = 200  # pictures a category and questions a kind, of the cards' audits
