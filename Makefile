@@ -12,7 +12,7 @@ run: setup
 	@echo "tracking:  make mlflow  (http://127.0.0.1:5000)"
 
 test: setup lint
-	$(BIN)/pytest -n auto --maxprocesses=4 --dist loadfile
+	$(BIN)/pytest -n auto --maxprocesses=4 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check .

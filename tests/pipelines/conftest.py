@@ -1,15 +1,23 @@
+import io
+import json
+import logging
+import os
 import shutil
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from filelock import FileLock
+from kedro.framework.cli.cli import KedroCLI
 
 from tests.conftest import ROOT
 
 
 def kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command as a user types it."""
+    """A command as a user types it: a process of its own, with the code of `project`."""
     return subprocess.run(
         [sys.executable, "-m", "kedro", *arguments],
         cwd=project,
@@ -19,21 +27,37 @@ def kedro(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def kedro_here(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same command in this process, which has imported what it needs, with its own code."""
+    logged = io.StringIO()
+    handler = logging.StreamHandler(logged)
+    before = Path.cwd()
+    os.chdir(project)
+    try:
+        command = KedroCLI(project_path=project)
+        logging.getLogger().addHandler(handler)
+        done = CliRunner().invoke(command, arguments)
+    finally:
+        logging.getLogger().removeHandler(handler)
+        os.chdir(before)
+    errors = logged.getvalue() + done.stderr
+    if done.exc_info and not isinstance(done.exception, SystemExit):
+        errors += "".join(traceback.format_exception(*done.exc_info))
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, errors)
+
+
 def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return kedro(project, "run", "--env=smoke", *arguments)
+    return kedro_here(project, "run", "--env=smoke", *arguments)
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory) -> Path:
-    """A copy of the project: code, configuration and inputs."""
-    folder = tmp_path_factory.mktemp("project")
+def copy_project(folder: Path) -> None:
+    """Code, configuration and inputs."""
     for name in ("conf", "src", "data/01_raw", "data/06_models"):
         # Of the models only what is shipped: campaigns may have put theirs next to it.
-        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", *_campaigns(name))
+        ignored = shutil.ignore_patterns("*.egg-info", *_campaigns(name))
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, folder / name)
-    return folder
 
 
 def _campaigns(name: str) -> list[str]:
@@ -43,5 +67,25 @@ def _campaigns(name: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def finished(project: Path) -> subprocess.CompletedProcess[str]:
-    return run(project, "--pipeline=mitune")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project."""
+    folder = tmp_path_factory.mktemp("project")
+    copy_project(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> subprocess.CompletedProcess[str]:
+    """The main job, run once for all workers of pytest; `project` gets a copy of its results."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "finished"
+    said = folder / "said.json"
+    with FileLock(f"{folder}.lock"):
+        if not said.exists():
+            copy_project(folder)
+            done = kedro(folder, "run", "--env=smoke", "--pipeline=mitune")
+            said.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
+    shutil.copytree(folder / "data/smoke", project / "data/smoke", dirs_exist_ok=True)
+    return subprocess.CompletedProcess(*json.loads(said.read_text()))

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 import yaml
 from diffusers import DiffusionPipeline
+from huggingface_hub import constants
 
 from tests.conftest import ROOT
 from tests.contracts.tiny import build
-from tests.pipelines.conftest import kedro
+from tests.pipelines.conftest import kedro_here
 
 ENVIRONMENTS = {"sd21": "sd", "sdxl": "sdxl", "sd35": "sd3"}
 SMALL = {
@@ -21,6 +22,7 @@ SMALL = {
     "finetune.adapter.rank": 2,
     "evaluate.images_per_prompt": 1,
     "evaluate.steps": 2,
+    "resources.executor": "serial",
     "metrics.scorers.clip.path": "data/06_models/miniature-clip",
 }
 
@@ -39,7 +41,7 @@ def benchmark(tmp_path_factory) -> Path:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch) -> Path:
     """A cache of the hub with nothing in it; there is no connection."""
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     return tmp_path / "hub"
 
 
@@ -66,7 +68,7 @@ def test_without_prompts_or_weights_one_line_says_what_to_do(
             (f"{name}@{revision}: cannot be read from the hub", "hf auth login"),
         ),
     ):
-        done = kedro(project, "run", f"--env={env}", "--pipeline=mitune_r1", *given)
+        done = kedro_here(project, "run", f"--env={env}", "--pipeline=mitune_r1", *given)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         last = done.stderr.strip().splitlines()[-1]
         assert all(words in last for words in wanted), last
@@ -89,7 +91,9 @@ def test_another_model_paints_the_candidates(project: Path, benchmark: Path, hub
         **SMALL,
     }
     parameters = ",".join(f"{name}={value}" for name, value in given.items())
-    done = kedro(project, "run", "--env=sd21", "--pipeline=mitune_r1", f"--params={parameters}")
+    done = kedro_here(
+        project, "run", "--env=sd21", "--pipeline=mitune_r1", f"--params={parameters}"
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     shards = list((project / "data/sd21/04_feature/spright/round_1/candidates").glob("*.parquet"))
     tables = [pd.read_parquet(shard) for shard in shards]
@@ -107,7 +111,9 @@ def test_a_tiny_checkpoint_runs_to_the_report(
     download(hub, *checkpoint(env), build(ENVIRONMENTS[env]))
     given = {"prompt_files": benchmark, **SMALL}
     parameters = ",".join(f"{name}={value}" for name, value in given.items())
-    done = kedro(project, "run", f"--env={env}", "--pipeline=mitune_r1", f"--params={parameters}")
+    done = kedro_here(
+        project, "run", f"--env={env}", "--pipeline=mitune_r1", f"--params={parameters}"
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     summary = pd.read_csv(project / f"data/{env}/08_reporting/main/summary.csv")
     assert set(summary["model"]) == {"base", "random_k", "lowest_k", "round_1"}
@@ -125,7 +131,7 @@ def test_the_miniature_of_a_flow_runs_to_the_report(project: Path) -> None:
         "prompts.test_per_category": 1,
     }
     parameters = ",".join(f"{name}={value}" for name, value in given.items())
-    done = kedro(
+    done = kedro_here(
         project,
         "run",
         "--env=miniature-sd3",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.pipelines.conftest import kedro
+from tests.pipelines.conftest import kedro_here
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 def test_every_cell_is_measured_and_only_a_lost_one_again(project: Path, finished) -> None:
     assert finished.returncode == 0, finished.stderr[-2000:]
     arguments = ("run", "--env=smoke", "--pipeline=guidance_grid")
-    done = kedro(project, *arguments)
+    done = kedro_here(project, *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     report = project / "data/smoke/08_reporting/main"
     table = pd.read_csv(report / "guidance_grid.csv")
@@ -25,16 +25,16 @@ def test_every_cell_is_measured_and_only_a_lost_one_again(project: Path, finishe
     cells = project / "data/smoke/04_feature/main/guidance_grid"
     stamps = {cell.name: cell.stat().st_mtime_ns for cell in cells.glob("*.parquet")}
     (cells / "round_1__3.parquet").unlink()
-    assert kedro(project, *arguments).returncode == 0
+    assert kedro_here(project, *arguments).returncode == 0
     renewed = {c.name for c in cells.glob("*.parquet") if c.stat().st_mtime_ns != stamps[c.name]}
     assert renewed == {"round_1__3.parquet"}
     pd.testing.assert_frame_equal(pd.read_csv(report / "guidance_grid.csv"), table)
 
     # What was painted for other settings stays on disk and out of the table.
-    fewer = kedro(project, *arguments, "--params=guidance_grid.scales=[3.0]")
+    fewer = kedro_here(project, *arguments, "--params=guidance_grid.scales=[3.0]")
     assert fewer.returncode == 0, fewer.stderr[-2000:]
     assert set(pd.read_csv(report / "guidance_grid.csv")["scale"]) == {3.0}
     alone = ("--nodes=guidance_grid.compare_cells", "--params=guidance_grid.images_per_prompt=1")
-    unpainted = kedro(project, *arguments, *alone)
+    unpainted = kedro_here(project, *arguments, *alone)
     assert unpainted.returncode == 1 and "Traceback" not in unpainted.stderr
     assert "base__1: not painted yet, or with another adapter" in unpainted.stderr

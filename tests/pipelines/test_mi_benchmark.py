@@ -10,7 +10,7 @@ from mitune.mi_benchmark.training import Training
 from mitune.pipelines.mi_benchmark.nodes import estimate
 from mitune.pipelines.mi_benchmark.parameters import MIBenchmark
 from mitune.pipelines.shared.resources import Resources
-from tests.pipelines.conftest import run
+from tests.pipelines.conftest import kedro, run
 
 FOLDER = "data/smoke/04_feature/main/mi_benchmark"
 
@@ -42,9 +42,10 @@ def test_every_estimator_on_every_task_and_only_what_is_missing_again(
     shutil.copytree(project, copy)
     cca = copy / "src/mitune/mi_benchmark/cca.py"
     cca.write_text(cca.read_text().replace(".sum() / 2)", ".sum() / 2 + 1)"))
-    table = run(copy, "--pipeline=mi_benchmark", "--nodes=mi_benchmark.tabulate")
+    arguments = ("run", "--env=smoke", "--pipeline=mi_benchmark")
+    table = kedro(copy, *arguments, "--nodes=mi_benchmark.tabulate")
     assert table.returncode == 1 and "cca__0: missing, or of other settings or code" in table.stderr
-    done = run(copy, "--pipeline=mi_benchmark")
+    done = kedro(copy, *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     mended = pd.read_csv(copy / "data/smoke/08_reporting/main/mi_benchmark.csv")
     change = mended["estimate"] - again["estimate"]

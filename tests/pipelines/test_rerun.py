@@ -16,8 +16,9 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from mitune.hooks.lineage import open_plan
+from mitune.pipelines.shared.workers import PRELOAD
 from mitune.training.adapter_weights import digest
-from tests.pipelines.conftest import kedro
+from tests.pipelines.conftest import kedro, kedro_here
 
 ROUNDS, CONTROLS = ("round_1", "round_2"), ("random_k", "lowest_k")
 REPORT = {"report.summarise", "report.compare_published", "report.write_report"}
@@ -228,7 +229,7 @@ def test_a_changed_parameter_runs_what_is_stale_and_another_round_adds_to_it(cop
     assert len(versions) == 2 and before in versions  # the old adapter is kept
     assert digest(versions[0] / "adapter") != digest(versions[1] / "adapter")
     # The version before can be loaded again: what is made of it says so.
-    evaluate = kedro(
+    evaluate = kedro_here(
         copy,
         "run",
         "--env=smoke",
@@ -370,7 +371,7 @@ def test_a_registered_method_makes_nothing_stale_until_it_is_chosen(copy: Path) 
 
 def test_a_part_of_the_pipeline_does_not_call_what_comes_before_it_stale(copy: Path) -> None:
     """Kedro types only the parameters of what it runs; those before it have defaults too."""
-    part = kedro(copy, "run", "--env=smoke", "--pipeline=report")
+    part = kedro_here(copy, "run", "--env=smoke", "--pipeline=report")
     assert part.returncode == 0, part.stderr[-2000:]
     assert "is stale" not in part.stderr + part.stdout
 
@@ -401,18 +402,18 @@ def test_campaigns_are_compared_by_one_command(copy: Path) -> None:
     """The same work under another name: everything is equal, and nothing is shared on disk."""
     with KedroSession.create(copy, env="smoke", runtime_params={"campaign": "again"}) as session:
         session.run(pipeline_names=["mitune_r1"])
-    found = kedro(copy, "compare", "main", "again", "--env=smoke")
+    found = kedro_here(copy, "compare", "main", "again", "--env=smoke")
     assert found.returncode == 0, found.stderr
     rows = {line.split()[0]: line for line in found.stdout.splitlines() if "(" in line}
     assert rows["round_1"].count("+0.000") == 3 and rows["random_k"].count("+0.000") == 3
     assert "–" in rows["round_2"]
-    unknown = kedro(copy, "compare", "main", "nobody", "--env=smoke")
+    unknown = kedro_here(copy, "compare", "main", "nobody", "--env=smoke")
     assert unknown.returncode == 1 and "campaign nobody: nothing is evaluated" in unknown.stderr
 
 
 def test_cost_is_counted_before_anything_runs(project: Path, finished) -> None:
     """The smoke run's counts by hand, and its sizes against what the run has written."""
-    found = kedro(project, "cost", "--env=smoke", "--pipeline=mitune")
+    found = kedro_here(project, "cost", "--env=smoke", "--pipeline=mitune")
     assert found.returncode == 0, found.stderr
     rows = {line.split()[0]: line.split()[1:] for line in found.stdout.splitlines() if line}
     # 2 prompts x 3 images x (3 steps x 2 branches + 2 draws x 2)
@@ -427,14 +428,14 @@ def test_cost_is_counted_before_anything_runs(project: Path, finished) -> None:
 
 
 def test_lineage_leads_back_to_model_and_prompts(copy: Path) -> None:
-    found = kedro(copy, "lineage", "round_2.adapter", "--env=smoke")
+    found = kedro_here(copy, "lineage", "round_2.adapter", "--env=smoke")
     assert found.returncode == 0, found.stderr
     for step in (
         "round_2.adapter", "by round_2.finetune.train", "round_1.adapter", "prompt_files",
         "base_model", "params:finetune.optimisation.learning_rate = 0.001", "revision", "(given)",
     ):  # fmt: skip
         assert step in found.stdout, step
-    unknown = kedro(copy, "lineage", "round_9.adapter", "--env=smoke")
+    unknown = kedro_here(copy, "lineage", "round_9.adapter", "--env=smoke")
     assert unknown.returncode == 1 and "nothing is recorded" in unknown.stderr
 
 
@@ -465,9 +466,11 @@ def test_killed_at_twenty_moments_it_ends_as_if_undisturbed(project: Path, tmp_p
     folder, undisturbed = tmp_path / "project", tmp_path / "undisturbed"
     for each in (folder, undisturbed):
         shutil.copytree(project, each, ignore=_no_results)
-    # A server that has imported everything once: a start takes milliseconds.
+    # A server that has imported everything once: a start takes milliseconds, and a kill meets work.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mitune.pipeline_registry", "mitune.settings", __name__])
+    context.set_forkserver_preload(
+        ["mitune.pipeline_registry", "mitune.settings", *PRELOAD, __name__]
+    )
     reference = context.Process(target=_work, args=(str(undisturbed),))
     reference.start()
     reference.join(300)

@@ -10,7 +10,7 @@ import torch
 from diffusers import DiffusionPipeline
 
 from tests.conftest import ROOT
-from tests.pipelines.conftest import run
+from tests.pipelines.conftest import kedro, run
 
 
 def _reporting(project: Path) -> Path:
@@ -159,7 +159,7 @@ def test_a_truncated_model_stops_before_any_node(project: Path, finished) -> Non
     whole = weights.read_bytes()
     weights.write_bytes(whole[:5000])
     try:
-        found = run(project, "--pipeline=mitune")
+        found = kedro(project, "run", "--env=smoke", "--pipeline=mitune")
     finally:
         weights.write_bytes(whole)
     assert found.returncode != 0 and "Running node" not in found.stderr

@@ -17,7 +17,7 @@ from mitune.jobs import Automatic, Executor, Pool, Processes, Serial
 from mitune.pipelines.shared.resources import Resources
 
 # What workers have imported before they start: all that stages run in them.
-_PRELOAD = (
+PRELOAD = (
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
     "peft",
     "mitune.backbones.stable_diffusion",
@@ -67,7 +67,7 @@ def ranks_of(resources: Resources, at_most: int, *reads: ModelRef | ReadsFiles) 
     workers = min(_workers(resources, devices, reads), most)
     if resources.executor == "serial" or workers <= 1:
         return None
-    return Pool(_places(devices, workers), _threads(devices, workers), _PRELOAD)
+    return Pool(_places(devices, workers), _threads(devices, workers), PRELOAD)
 
 
 def _places(devices: Sequence[str], workers: int) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ def _threads(devices: Sequence[str], workers: int) -> int:
 @cache
 def _pool(devices: tuple[str, ...], threads: int) -> Pool:
     """One for the life of this process: what workers have imported and opened serves all nodes."""
-    pool = Pool(devices, threads, _PRELOAD)
+    pool = Pool(devices, threads, PRELOAD)
     atexit.register(pool.end)
     return pool
 
