@@ -23,9 +23,7 @@ def _measurements(prompts: int = 40, images: int = 9) -> pd.DataFrame:
 
 
 def test_agreement_is_within_prompts() -> None:
-    table = agreement(
-        _measurements(), ["right", "wrong", "noise"], ["judge"], np.random.default_rng(0)
-    ).set_index("estimate")
+    table = agreement(_measurements(), ["right", "wrong", "noise"], ["judge"]).set_index("estimate")
     assert table.loc["right", "auc"] == 1.0
     assert table.loc["wrong", "auc"] == 0.0
     assert table.loc["noise", "auc_low"] < 0.5 < table.loc["noise", "auc_high"]
@@ -38,14 +36,14 @@ def test_a_constant_metric_counts_as_no_agreement_and_is_reported() -> None:
     measurements = _measurements(prompts=4)
     measurements["judge"] = (measurements["image_index"] < 4).astype(float)
     measurements.loc[measurements["prompt_id"] == "p0", "judge"] = 0.0
-    row = agreement(measurements, ["right"], ["judge"], np.random.default_rng(0)).iloc[0]
+    row = agreement(measurements, ["right"], ["judge"]).iloc[0]
     assert row["undefined"] == 1 and row["auc_prompts"] == 3
     assert row["tau"] == pytest.approx(row["tau_defined"] * 3 / 4) and row["tau"] != 0
 
 
 def test_a_metric_that_is_constant_everywhere_has_no_auc() -> None:
     measurements = _measurements(prompts=4).assign(judge=0.0)
-    row = agreement(measurements, ["right"], ["judge"], np.random.default_rng(0)).iloc[0]
+    row = agreement(measurements, ["right"], ["judge"]).iloc[0]
     assert np.isnan(row["auc"]) and row["auc_prompts"] == 0 and row["undefined"] == 4
     assert row["tau"] == 0.0
 

@@ -22,7 +22,6 @@ def agreement(
     measurements: pd.DataFrame,
     estimates: Sequence[str],
     metrics: Sequence[str],
-    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """One row per estimate and metric.
 
@@ -39,9 +38,9 @@ def agreement(
             taus = kendall_tau(measurements, estimate, metric)
             threes = representative_tau(measurements, estimate, metric)
             summary, three = summarise_tau(taus), summarise_tau(threes)
-            tau = prompt_bootstrap(taus.fillna(0.0), rng)
-            tau3 = prompt_bootstrap(threes.fillna(0.0), rng)
-            area = _area(auc(measurements, estimate, metric).dropna(), rng)
+            tau = prompt_bootstrap(taus.fillna(0.0))
+            tau3 = prompt_bootstrap(threes.fillna(0.0))
+            area = _area(auc(measurements, estimate, metric).dropna())
             first, last = _ends(measurements, estimate, metric)
             rows.append(
                 {
@@ -69,11 +68,11 @@ def agreement(
     return pd.DataFrame(rows)
 
 
-def _area(areas: pd.Series, rng: np.random.Generator) -> Interval:
+def _area(areas: pd.Series) -> Interval:
     """Mean AUC over the prompts that have one; not a number if none has."""
     if areas.empty:
         return Interval(np.nan, np.nan, np.nan, np.nan, prompts=0)
-    return prompt_bootstrap(areas, rng)
+    return prompt_bootstrap(areas)
 
 
 def _ends(measurements: pd.DataFrame, estimate: str, metric: str) -> tuple[float, float]:

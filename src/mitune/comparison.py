@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 
 from mitune.statistics import Interval, prompt_bootstrap
@@ -102,4 +101,4 @@ def _per_prompt(table: pd.DataFrame, category: str, metric: str) -> pd.Series:
 
 
 def _interval(per_prompt: pd.Series) -> Interval:
-    return prompt_bootstrap(per_prompt, np.random.default_rng(0))
+    return prompt_bootstrap(per_prompt)

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mitune.backbones.gaussian import isotropic
 from mitune.diffusion.noise import DiscretePath, RectifiedFlowPath
-from mitune.guidance import AttendAndExcite, ClassifierFree, GuidanceConfig
+from mitune.guidance import AttendAndExcite, ClassifierFree, GuidanceConfig, SemanticAware
 
 KINDS = ["epsilon", "sample", "v_prediction", "flow"]
 
@@ -54,6 +54,27 @@ def test_classifier_free_evaluates_both_halves_at_any_scale(scale):
     branch = out.conditional if scale else out.unconditional
     torch.testing.assert_close(out.guided.eps, branch.eps)
     assert not torch.allclose(out.conditional.eps, out.unconditional.eps)
+
+
+def test_images_without_a_score_need_one_branch_at_scale_one():
+    backbone = Counting(isotropic(4, 0.5, DiscretePath.scaled_linear()))
+    z_t = torch.ones(2, 4, dtype=torch.float64)
+    y, t = torch.ones(2, 4), torch.tensor([500, 500])
+    texts = backbone.inner.condition(y), backbone.inner.null()
+    both = ClassifierFree(scale=1.0)
+    alone = both.without_pair.start(backbone, ["", ""], *texts, 1)(0, z_t, t)
+    assert backbone.sizes == [2]
+    torch.testing.assert_close(
+        alone.guided.eps, both.start(backbone, ["", ""], *texts, 1)(0, z_t, t).guided.eps
+    )
+    assert alone.unconditional.eps.isnan().all()
+    assert (both.without_pair.evaluations(7), both.evaluations(7)) == (7, 14)
+    for guidance in (
+        ClassifierFree(scale=1.5),
+        SemanticAware(scale=1.0),
+        AttendAndExcite(over=both),
+    ):
+        assert guidance.without_pair is guidance
 
 
 def test_registry_refuses_misspelt_names_and_fields():

@@ -111,32 +111,18 @@ def test_workers_keep_what_they_opened_until_another_is_asked_for(tmp_path: Path
     assert [line.split()[1] for line in log.read_text().splitlines()] == ["opens", "closes"]
 
 
-def test_help_is_called_when_it_pays(tmp_path: Path) -> None:
+def test_a_single_job_calls_no_help(tmp_path: Path) -> None:
     pool = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
-    automatic = Automatic(Serial(CPU, 1), Processes(pool))
-    values([0, 1, 2], Square(tmp_path / "few"), automatic)
-    assert not pool.ready and str(os.getpid()) in (tmp_path / "few").read_text()
-    # 2000 jobs of 20 ms: 20 s saved, so others come and this process hands over.
-    jobs = list(range(1000, 3000))
-    for count, _ in enumerate(run(jobs, Square(tmp_path / "many"), lambda job: False, automatic)):
-        if count > 1 and pool.ready:
-            time.sleep(0.01)
-        if count > 1200:
-            break
+    automatic, square = Automatic(Serial(CPU, 1), Processes(pool)), Square(tmp_path / "log")
+    values([5], square, automatic)
+    assert not pool.ready
+    values([0, 1, 2, 4], square, automatic)
+    assert pool.ready
+    values([6], square, automatic)
     pool.end()
-    openers = {line.split()[0] for line in (tmp_path / "many").read_text().splitlines()}
-    assert str(os.getpid()) in openers and len(openers) == 3
-
-
-def test_a_slow_first_job_calls_no_help_for_short_ones(pool: Pool, tmp_path: Path) -> None:
-    """98 jobs as long as the first would take 25 s more; without what it opens, a second."""
-    pool.members()  # their server has started: others would be there at once
-    others = Pool(["cpu", "cpu"], 1, ["tests.jobs.work"])
-    square = Square(tmp_path / "log", seconds=0.01, opening=0.5)
-    values(list(range(100)), square, Automatic(Serial(CPU, 1), Processes(others)))
-    others.end()
-    openers = {line.split()[0] for line in (tmp_path / "log").read_text().splitlines()}
-    assert openers == {str(os.getpid())}
+    log = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    openers = [process for process, what, _ in log if what == "opens"]
+    assert openers.count(str(os.getpid())) == 1 and len(set(openers)) == 3
 
 
 _PARENT = """

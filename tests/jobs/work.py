@@ -17,8 +17,7 @@ DEADLY, USERS, BUG, HALF = 100, 101, 102, 103
 
 
 @contextmanager
-def opened(log: Path, key: str, seconds: float) -> Iterator[str]:
-    time.sleep(seconds)
+def opened(log: Path, key: str) -> Iterator[str]:
     with log.open("a") as stream:
         stream.write(f"{os.getpid()} opens {key}\n")
     yield key
@@ -33,10 +32,9 @@ class Square:
     log: Path
     key: str = "model"
     seconds: float = 0.02
-    opening: float = 0.0
 
     def __call__(self, job: int, worker: Worker) -> Iterator[int]:
-        worker.keep("model", self.key, lambda: opened(self.log, self.key, self.opening))
+        worker.keep("model", self.key, lambda: opened(self.log, self.key))
         time.sleep(self.seconds)
         if job == DEADLY:
             os.kill(os.getpid(), signal.SIGKILL)

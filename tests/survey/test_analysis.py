@@ -226,7 +226,7 @@ def test_tau_is_one_with_the_score_that_people_follow(rng) -> None:
     known = study.scores
     noise = known.assign(score="noise", value=rng.random(len(known)))
     both = pd.concat([known, noise, known.assign(score="against", value=-known["value"])])
-    table = concordance.tau_with_scores(as_table(rows), both, "methods", rng)
+    table = concordance.tau_with_scores(as_table(rows), both, "methods")
     table = table.set_index("score")
     # Two images of each prompt: pictures of one method tie in the score, but not among people.
     assert table.loc["judge", "tau"] > 0.8
@@ -238,7 +238,7 @@ def test_tau_is_one_with_the_score_that_people_follow(rng) -> None:
 def test_without_scores_there_is_no_tau(rng) -> None:
     nothing = pd.DataFrame(columns=["prompt_id", "picture", "score", "value"])
     table = simulated(Respondents(), 2, rng)
-    assert concordance.tau_with_scores(table, nothing, "methods", rng).empty
+    assert concordance.tau_with_scores(table, nothing, "methods").empty
 
 
 def test_an_average_with_a_group_of_one_survey_has_no_interval(rng) -> None:

@@ -161,7 +161,7 @@ def _painted(
     condition = backbone.encode_prompts([prompt.prompt for prompt in prompts])[owners]
     null = backbone.encode_prompts([""])
     texts = [image.prompt.prompt for image in images]
-    guiding = settings.guidance.start(backbone, texts, condition, null, settings.steps)
+    guiding = settings.sampled_by.start(backbone, texts, condition, null, settings.steps)
     scheduler = build_scheduler(settings.sampler, backbone.pipeline.scheduler)
     steps = sample(guiding, scheduler, noise, generators)
     estimator, latents = settings.scoring.path, noise

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, 
 from mitune.diffusion.sampling import SamplerName
 from mitune.estimators import DrawEstimator, ForwardScore, InformationDecomposition, PathScore
 from mitune.guidance import ClassifierFree, GuidanceConfig
+from mitune.guidance.base import Starts
 from mitune.references import DType
 
 
@@ -56,6 +57,11 @@ class Generation(BaseModel):
     scoring: Scoring = Scoring()
     dtype: DType = "float32"
     seed: NonNegativeInt = 0
+
+    @property
+    def sampled_by(self) -> Starts:
+        """The guidance, without the unguided pair if nothing is scored on the path."""
+        return self.guidance if self.scoring.path else self.guidance.without_pair
 
 
 ESTIMATES = tuple(Scoring.model_fields)

@@ -31,17 +31,13 @@ class Model(Protocol):
         ...
 
 
-class Guidance(Protocol):
-    """An inference-time method: a frozen pydantic model; it may wrap another one."""
+class Starts(Protocol):
+    """What guides a batch, and what that costs."""
 
     reads_attention: ClassVar[bool]  # of a UNet, whose texts and image attend apart
 
     def evaluations(self, steps: int) -> float:
         """Evaluations of the network on one latent, per image, in a sampling of `steps` steps."""
-        ...
-
-    def at_scale(self, scale: float) -> Self:
-        """The same method with another guidance scale."""
         ...
 
     def start(
@@ -57,4 +53,17 @@ class Guidance(Protocol):
         `prompts` are B texts and `condition` (B rows) is what `model` makes of them; `null`, of B
         rows or one that serves them all, is the empty prompt's.
         """
+        ...
+
+
+class Guidance(Starts, Protocol):
+    """An inference-time method: a frozen pydantic model; it may wrap another one."""
+
+    def at_scale(self, scale: float) -> Self:
+        """The same method with another guidance scale."""
+        ...
+
+    @property
+    def without_pair(self) -> Starts:
+        """What makes the same images, up to rounding, if nobody asks for the unguided pair."""
         ...

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mitune.diffusion.denoiser import Condition, Denoiser, HasDenoiser
 from mitune.diffusion.guided import Guided, guide, predict_pair
+from mitune.guidance.conditional import Conditional
 from mitune.guidance.scaled import Scaled
 
 
@@ -21,13 +22,18 @@ class ClassifierFree(Scaled):
 
     w = 1 is the conditional model, w = 0 the unconditional one. The paper's omega (eq. 6) is
     w - 1. The combination is taken on the raw outputs: it is affine at a common z_t, hence the
-    same in every parametrisation. Both branches are always evaluated, at w = 1 too, because the
-    mutual information is made of them.
+    same in every parametrisation. Both branches are evaluated, at w = 1 too, because the mutual
+    information is made of them; `without_pair` is for images that are not scored.
     """
 
     reads_attention: ClassVar[bool] = False
 
     kind: Literal["classifier_free"] = "classifier_free"
+
+    @property
+    def without_pair(self) -> ClassifierFree | Conditional:
+        """At w = 1 the conditional branch is enough."""
+        return Conditional() if self.scale == 1 else self
 
     def start(
         self,

@@ -11,6 +11,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor
 from torch.nn import functional
+from typing_extensions import Self
 
 from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
 from mitune.diffusion.denoiser import Condition, Denoiser
@@ -48,6 +49,11 @@ class SemanticAware(Scaled):
     downsamplings: tuple[PositiveInt, ...] = Field((4, 8), min_length=1)
     rates: tuple[float, float] = (0.8, 3.0)
     most: float = 15.0
+
+    @property
+    def without_pair(self) -> Self:
+        """Both branches are needed at any w."""
+        return self
 
     def start(
         self,

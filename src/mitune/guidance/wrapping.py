@@ -36,6 +36,11 @@ class Wrapping(BaseModel):
         """`over` at the scale that holds."""
         return self.over if self.scale is None else self.over.at_scale(self.scale)
 
+    @property
+    def without_pair(self) -> Self:
+        """It needs what is underneath as it is."""
+        return self
+
     def at_scale(self, scale: float) -> Self:
         """Over the same guidance with another scale."""
         return self.model_copy(

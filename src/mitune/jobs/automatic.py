@@ -1,9 +1,7 @@
-"""Start alone; get help where there is enough to do."""
+"""Get help where there is more than one thing to do."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,17 +12,14 @@ from mitune.jobs.serial import Serial
 
 J = TypeVar("J")
 R = TypeVar("R")
-_START = 10.0  # seconds of one core: a worker's imports (torch, diffusers, transformers)
 
 
 @dataclass(frozen=True)
 class Automatic:
-    """`serial` until the workers of `processes` are there; they are called when they pay.
+    """`processes` for several jobs, or once they are there; this process for a single one.
 
-    That is when the jobs that wait, each taken to be as long as the last one, would be done sooner
-    by more than it costs to start. Of the first job as much is taken off: it may have imported what
-    a worker imports. Meanwhile this process goes on. Workers that are there already get everything.
-    At equal threads the bits are the same whoever works.
+    They cost no more to start than this process needs for its own imports, which it is spared. At
+    equal threads the bits are the same whoever works.
     """
 
     serial: Serial
@@ -32,20 +27,5 @@ class Automatic:
 
     def results(self, jobs: Sequence[J], work: Work[J, R]) -> Iterator[Result[J, R] | Failed[J]]:
         """As `Executor`."""
-        waiting = deque(jobs)
-        if not self.processes.pool.ready:
-            yield from self.serial.results(self._until_ready(waiting), work)
-        if waiting:
-            yield from self.processes.results(list(waiting), work)
-
-    def _until_ready(self, waiting: deque[J]) -> Iterator[J]:
-        pool = self.processes.pool
-        share = 1 - 1 / len(pool.devices)
-        imports = _START
-        while waiting and not pool.ready:
-            started = time.monotonic()
-            yield waiting.popleft()
-            last = time.monotonic() - started - imports
-            imports = 0.0
-            if last * len(waiting) * share > _START:
-                pool.start()
+        alone = len(jobs) == 1 and not self.processes.pool.ready
+        yield from (self.serial if alone else self.processes).results(jobs, work)

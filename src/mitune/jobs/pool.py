@@ -59,25 +59,14 @@ class Pool:
         self._threads = threads
         self._context = _context(preload)
         self._members: dict[int, Member] = {}
-        self._starting: threading.Thread | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether all workers wait for work."""
-        started = len(self._members) == len(self.devices)
-        return started and not (self._starting and self._starting.is_alive())
-
-    def start(self) -> None:
-        """Start the workers in the background: imports take seconds, a busy process need not."""
-        if self._starting is None:
-            self._starting = threading.Thread(target=self._start_all, daemon=True)
-            self._starting.start()
+        """Whether all workers have been started."""
+        return len(self._members) == len(self.devices)
 
     def members(self) -> list[Member]:
         """All of them, started or started anew where one is gone."""
-        self.start()
-        if self._starting:
-            self._starting.join()
         return [self.member(place) for place in range(len(self.devices))]
 
     def member(self, place: int) -> Member:
@@ -105,10 +94,6 @@ class Pool:
         """Stop all of them."""
         for place in list(self._members):
             self._members.pop(place).end()
-
-    def _start_all(self) -> None:
-        for place, device in enumerate(self.devices):
-            self._members[place] = self._started(device)
 
     def _started(self, device: str) -> Member:
         ours, theirs = self._context.Pipe()

@@ -13,9 +13,7 @@ from mitune.survey.row import Kind
 _PICTURE = ["prompt_id", "picture"]
 
 
-def tau_with_scores(
-    answers: pd.DataFrame, scores: pd.DataFrame, study: Kind, rng: np.random.Generator
-) -> pd.DataFrame:
+def tau_with_scores(answers: pd.DataFrame, scores: pd.DataFrame, study: Kind) -> pd.DataFrame:
     """Kendall's tau-b within prompts, of the share of people who select a picture and its score.
 
     `scores`: prompt_id, picture, score, value. Columns: score, tau, low, high (bootstrap over
@@ -33,7 +31,7 @@ def tau_with_scores(
         taus = kendall_tau(known.dropna(subset=[name]), name, "people")
         if taus.empty:
             continue
-        tau, summary = prompt_bootstrap(taus.fillna(0.0), rng), summarise_tau(taus)
+        tau, summary = prompt_bootstrap(taus.fillna(0.0)), summarise_tau(taus)
         rows.append(
             {
                 "score": name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from mitune.agreement import agreement, replay
@@ -22,5 +21,5 @@ def compare(
         table = table.merge(variant.scores, on=["prompt_id", "image_index"])
     facts = pd.DataFrame([variant.facts for variant in variants])
     names = [variant.name for variant in variants]
-    found = agreement(table, names, list(metrics.scorers), np.random.default_rng(0))
+    found = agreement(table, names, list(metrics.scorers))
     return facts.merge(found, left_on="name", right_on="estimate").drop(columns="estimate")

@@ -62,8 +62,8 @@ def analyse(measurements: pd.DataFrame, metrics: Metrics) -> tuple[pd.DataFrame,
     The table goes on with how far each metric agrees with the others.
     """
     estimates, names = estimates_in(measurements), list(metrics.scorers)
-    table = agreement(measurements, estimates, names, np.random.default_rng(0))
-    among = agreement(measurements, names, names, np.random.default_rng(1))
+    table = agreement(measurements, estimates, names)
+    among = agreement(measurements, names, names)
     return (
         pd.concat([table, among[among["estimate"] != among["metric"]]], ignore_index=True),
         agreement_figure(table),

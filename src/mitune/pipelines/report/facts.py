@@ -23,7 +23,7 @@ def page_facts(
 ) -> dict[str, Any]:
     """What happened, in words and numbers."""
     count, images = len(prompts), settings.images_per_prompt
-    sampling = settings.guidance.evaluations(settings.steps)
+    sampling = settings.sampled_by.evaluations(settings.steps)
     evaluations = round(count * images * (sampling + settings.scoring.evaluations_per_image))
     selection = choice.selection
     rule = selection.kind.replace("_", " ")

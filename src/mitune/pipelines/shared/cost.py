@@ -86,7 +86,7 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
 def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> Cost:
     images = prompts * settings.images_per_prompt
     scoring = settings.scoring
-    sampling = settings.guidance.evaluations(settings.steps)
+    sampling = settings.sampled_by.evaluations(settings.steps)
     evaluations = round(images * (sampling + scoring.evaluations_per_image))
     increments = sum(e.strata for e in scoring.drawn.values()) + settings.steps * bool(scoring.path)
     size = images * (speed.latent_numel * _LATENT_BYTES + increments * _INCREMENT_BYTES)

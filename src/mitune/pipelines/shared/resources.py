@@ -20,7 +20,7 @@ class Resources(BaseModel):
     `workers`: processes that generate and measure side by side, and that share each batch of
     training; `auto` is one per accelerator, and on a CPU one per core as far as memory goes. On a
     CPU each has its share of the cores, whoever works: so `executor: serial` (this process alone),
-    `processes`, and `auto` (alone until help pays) have the same images and numbers bit for bit,
+    `processes`, and `auto` (alone for a single job) have the same images and numbers bit for bit,
     and adapters up to the order in which gradients are added. `workers: 1` is one process with all
     threads.
     """

@@ -25,7 +25,7 @@ def tabulate(
     for study in KINDS:
         chosen = shares.selections(table, study)
         if len(chosen):
-            tau = concordance.tau_with_scores(table, scores, study, np.random.default_rng(3))
+            tau = concordance.tau_with_scores(table, scores, study)
             alpha = concordance.alpha_of_people(table, study)
             found = (
                 shares.shares(chosen, np.random.default_rng(0)),
