@@ -53,8 +53,8 @@ class Aesthetic(Network):
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             parts = batches(len(images), self.batch_size)
-            found = [rating(clip.images(pixels(images[part]))) for part in parts]
-            return torch.cat(found).numpy()
+            ratings = [rating(clip.images(pixels(images[part]))) for part in parts]
+            return torch.cat(ratings).numpy()
 
         return score
 

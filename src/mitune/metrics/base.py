@@ -115,8 +115,8 @@ class Network(Weights):
     @property
     def torch_dtype(self) -> torch.dtype:
         """`dtype` for torch."""
-        found: torch.dtype = getattr(torch, self.dtype)
-        return found
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
 
     def reading(self, what: str) -> AbstractContextManager[None]:
         """`reading` of its path."""

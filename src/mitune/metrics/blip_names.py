@@ -19,6 +19,6 @@ _VISION = (
 def blip_name(name: str) -> str:
     """`visual_encoder.*` becomes `vision_model.*`; the text encoders are called the same."""
     if name.startswith("visual_encoder."):
-        for theirs, ours in _VISION:
-            name = name.replace(theirs, ours)
+        for released, renamed in _VISION:
+            name = name.replace(released, renamed)
     return name

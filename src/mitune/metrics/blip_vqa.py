@@ -163,17 +163,17 @@ class BlipVqaScorer:
     def __call__(self, images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
         """(N,) products over the questions."""
         rounding = self._settings.official_rounding
-        return np.array([found.score(rounding) for found in self.answers(images, prompts)])
+        return np.array([answers.score(rounding) for answers in self.answers(images, prompts)])
 
     def answers(self, images: NDArray[np.uint8], prompts: Sequence[str]) -> list[Answers]:
         """What is asked of each picture and how probable `yes` is; a picture is encoded once."""
         asked = {prompt: questions(prompt, self._chunker) for prompt in dict.fromkeys(prompts)}
-        found = []
+        answers = []
         for part in batches(len(images), self._settings.batch_size):
             texts = [asked[prompt] for prompt in prompts[part]]
             for own, probabilities in zip(texts, self._ask(images[part], texts), strict=True):
-                found.append(Answers(tuple(own), tuple(probabilities)))
-        return found
+                answers.append(Answers(tuple(own), tuple(probabilities)))
+        return answers
 
     @torch.inference_mode()
     def _ask(self, images: NDArray[np.uint8], texts: list[list[str]]) -> list[list[float]]:
@@ -196,12 +196,12 @@ class BlipVqaScorer:
 
     def _by_length(self, texts: list[list[str]]) -> dict[int, list[tuple[int, int, list[int]]]]:
         """(picture, slot, token ids) of every question by its number of tokens."""
-        found = defaultdict(list)
+        by_length = defaultdict(list)
         for owner, own in enumerate(texts):
             for slot, text in enumerate(own):
                 ids = self._tokenizer(text, truncation=True, max_length=self._longest).input_ids
-                found[len(ids)].append((owner, slot, [self._mark, *ids[1:]]))
-        return found
+                by_length[len(ids)].append((owner, slot, [self._mark, *ids[1:]]))
+        return by_length
 
 
 def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:

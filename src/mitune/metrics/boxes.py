@@ -35,9 +35,9 @@ class Boxes:
             )
 
     @classmethod
-    def ranked(cls, found: Iterable[tuple[str, float, Box]]) -> Boxes:
+    def ranked(cls, detections: Iterable[tuple[str, float, Box]]) -> Boxes:
         """(label, confidence, corners) in order of confidence; equals keep their order."""
-        best = sorted(found, key=lambda thing: -thing[1])
+        best = sorted(detections, key=lambda detection: -detection[1])
         return cls(
             tuple(label for label, _, _ in best),
             np.array([score for _, score, _ in best], np.float64),

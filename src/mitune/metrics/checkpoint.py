@@ -59,7 +59,7 @@ def build(
     MetricError
         If a tensor is missing or left over; it names `source`.
     """
-    model, found = kind.from_pretrained(  # type: ignore[attr-defined]
+    model, loading_info = kind.from_pretrained(  # type: ignore[attr-defined]
         None,
         config=config,
         state_dict=dict(state),
@@ -67,7 +67,7 @@ def build(
         output_loading_info=True,
         **settings,
     )
-    wrong = sorted(found["missing_keys"]) + sorted(found["unexpected_keys"])
+    wrong = sorted(loading_info["missing_keys"]) + sorted(loading_info["unexpected_keys"])
     if wrong:
         raise MetricError(
             f"{source}: {len(wrong)} tensors of a {kind.__name__} are missing or left over, the "

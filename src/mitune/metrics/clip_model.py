@@ -70,8 +70,8 @@ class ClipEncoders:
             tokens = self._tokenizer(
                 new, padding="max_length", truncation=True, return_tensors="pt"
             ).to(self._model.device)
-            found = _unit(self._model.get_text_features(**tokens))
-            self._texts.update(zip(new, found, strict=True))
+            vectors = _unit(self._model.get_text_features(**tokens))
+            self._texts.update(zip(new, vectors, strict=True))
         return torch.stack([self._texts[prompt] for prompt in prompts])
 
     def cosines(
@@ -82,11 +82,11 @@ class ClipEncoders:
         batch_size: int,
     ) -> NDArray[np.float64]:
         """(N,) cosines of picture i, prepared by `pixels`, and prompt i, taken in float32."""
-        found = [
+        cosines = [
             (self.images(pixels(images[part])) * self.texts(prompts[part])).sum(-1)
             for part in batches(len(images), batch_size)
         ]
-        return torch.cat(found).double().cpu().numpy()
+        return torch.cat(cosines).double().cpu().numpy()
 
 
 def _unit(features: object) -> torch.Tensor:

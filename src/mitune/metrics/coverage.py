@@ -48,8 +48,8 @@ def label_coverage(
         asked = tuple(dict.fromkeys(names))
         missing = tuple(name for name in asked if not _has_label(name, known, metric.label_match))
         rows.append((prompt, asked, missing, bool(asked) and not missing))
-    found = pd.DataFrame(rows, columns=["prompt", "names", "missing", "covered"])
-    return found.astype({"covered": bool})
+    table = pd.DataFrame(rows, columns=["prompt", "names", "missing", "covered"])
+    return table.astype({"covered": bool})
 
 
 def _has_label(name: str, known: Collection[str], match: Literal["equal", "contain"]) -> bool:

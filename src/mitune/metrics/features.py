@@ -135,18 +135,18 @@ def load_statistics(path: Path, provenance: Mapping[str, str] | None = None) -> 
         with np.load(path, allow_pickle=False) as archive:
             arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
         made_with = json.loads(str(arrays.pop("provenance")))
-        found: Features | Moments
+        statistics: Features | Moments
         if "vectors" in arrays:
-            found = Features(provenance=made_with, **arrays)
+            statistics = Features(provenance=made_with, **arrays)
         else:
-            found = Moments(int(arrays.pop("n")), provenance=made_with, **arrays)
+            statistics = Moments(int(arrays.pop("n")), provenance=made_with, **arrays)
     except Exception as error:  # whichever of the many that numpy and zipfile raise
         raise MetricError(
             f"{path}: no statistics of pictures ({type(error).__name__}); make them again"
         ) from None
     if provenance is not None:
-        check_provenance(found, provenance, str(path))
-    return found
+        check_provenance(statistics, provenance, str(path))
+    return statistics
 
 
 def check_provenance(
@@ -159,10 +159,10 @@ def check_provenance(
     MetricError
         Naming the first field that differs.
     """
-    found = statistics.provenance
-    for name in sorted({*found, *provenance}):
-        if found.get(name) != provenance.get(name):
+    recorded = statistics.provenance
+    for name in sorted({*recorded, *provenance}):
+        if recorded.get(name) != provenance.get(name):
             raise MetricError(
-                f"{what}: made with {name} {found.get(name)!r}, not {provenance.get(name)!r}; "
+                f"{what}: made with {name} {recorded.get(name)!r}, not {provenance.get(name)!r}; "
                 "make it again with the same embedder"
             )

@@ -88,10 +88,10 @@ class ImageReward(Network):
             return reward(states[:, 0].float())
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
-            found = [
+            rewards = [
                 read(images[part], prompts[part]) for part in batches(len(images), self.batch_size)
             ]
-            return ((torch.cat(found) - _MEAN) / _STD).numpy()
+            return ((torch.cat(rewards) - _MEAN) / _STD).numpy()
 
         return score
 

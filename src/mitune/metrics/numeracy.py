@@ -71,8 +71,8 @@ class Numeracy(Metric):
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             wanted = [self.read(prompt) for prompt in prompts]
-            found = detect(images, [self.names(prompt) for prompt in prompts])
-            return np.array([image_score(*pair) for pair in zip(found, wanted, strict=True)])
+            boxes = detect(images, [self.names(prompt) for prompt in prompts])
+            return np.array([image_score(*pair) for pair in zip(boxes, wanted, strict=True)])
 
         return score
 
@@ -84,20 +84,20 @@ def counted(prompt: str, *, nouns: bool = False) -> dict[str, int]:
     Articles after the verb are left out ("two trucks unloaded a cargo"): there the benchmark
     counts with numbers only. "a picture of", "a group of" and the like count nothing.
     """
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     tokens = words(prompt)
-    said = False
+    after_verb = False
     for i, word in enumerate(tokens):
-        if word not in NUMBERS or (said and word in ("a", "an")):
+        if word not in NUMBERS or (after_verb and word in ("a", "an")):
             continue
         phrase = _one(tokens[i + 1 :]) if NUMBERS[word] == 1 else _many(tokens[i + 1 :])
         after = (*tokens[i + 1 + len(phrase) :], "")[0]
         if not phrase or (phrase[-1] in _FRAMES and after == "of"):
             continue
-        said = said or is_verb(after)
+        after_verb = after_verb or is_verb(after)
         name = renamed(singular(" ".join(phrase[-1:] if nouns else phrase)), ALIASES)
-        found[name] = found.get(name, 0) + NUMBERS[word]
-    return found
+        counts[name] = counts.get(name, 0) + NUMBERS[word]
+    return counts
 
 
 def is_duplicate(a: Box, b: Box) -> bool:

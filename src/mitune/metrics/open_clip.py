@@ -107,8 +107,8 @@ def _renamed(state: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Ten
 
 
 def _in_block(name: str) -> str:
-    for theirs, ours in _BLOCK.items():
-        name = name.replace(f".{theirs}.", f".{ours}.")
+    for released, renamed in _BLOCK.items():
+        name = name.replace(f".{released}.", f".{renamed}.")
     return _tower(name)
 
 

@@ -74,28 +74,30 @@ class Spatial2D(Metric):
     def read(self, prompt: str) -> Relation | None:
         """What is looked for in the picture of a prompt."""
         known = OFFICIAL_WORDINGS if self.official_wordings else WORDINGS
-        found = read_relation(prompt, known)
-        return found.nouns if found and self.queries == "noun" else found
+        relation = read_relation(prompt, known)
+        return relation.nouns if relation and self.queries == "noun" else relation
 
     def names(self, prompt: str) -> tuple[str, ...]:
         """What the detector is asked for."""
-        found = self.read(prompt)
-        return (found.first, found.second) if found else ()
+        relation = self.read(prompt)
+        return (relation.first, relation.second) if relation else ()
 
     def load(self, device: torch.device) -> Scorer:
         """Read the detector. Raises MetricError if weights are missing or truncated."""
         detect = self.detector.load(device)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
-            read = [self.read(prompt) for prompt in prompts]
+            relations = [self.read(prompt) for prompt in prompts]
             near = self.near / official_scale(*images.shape[1:3])
-            found = detect(images, [self.names(prompt) for prompt in prompts])
+            boxes = detect(images, [self.names(prompt) for prompt in prompts])
             return np.array(
                 [
-                    image_score(boxes, relation, near, official_wordings=self.official_wordings)
+                    image_score(
+                        boxes_of_image, relation, near, official_wordings=self.official_wordings
+                    )
                     if relation
                     else 0.0
-                    for boxes, relation in zip(found, read, strict=True)
+                    for boxes_of_image, relation in zip(boxes, relations, strict=True)
                 ],
                 np.float64,
             )
@@ -140,10 +142,10 @@ def image_score(
     score is therefore 0; two objects of one name are the same box, which is next to itself only.
     """
     first, second = boxes.first(relation.first), boxes.first(relation.second)
-    found = 0.25 * sum(float(boxes.scores[i]) for i in (first, second) if i is not None)
+    score = 0.25 * sum(float(boxes.scores[i]) for i in (first, second) if i is not None)
     if first is not None and second is not None:
         a, b = boxes.xyxy[first], boxes.xyxy[second]
-        found += 0.5 * relation_score(
+        score += 0.5 * relation_score(
             relation.words, a, b, near, official_wordings=official_wordings
         )
-    return found if found >= _LEAST else 0.0
+    return score if score >= _LEAST else 0.0

@@ -48,33 +48,33 @@ class Spatial3D(Metric):
 
     def read(self, prompt: str) -> Relation | None:
         """What is looked for in the picture of a prompt."""
-        found = read_relation(prompt, WORDINGS)
-        return found.nouns if found and self.queries == "noun" else found
+        relation = read_relation(prompt, WORDINGS)
+        return relation.nouns if relation and self.queries == "noun" else relation
 
     def names(self, prompt: str) -> tuple[str, ...]:
         """What the detector is asked for."""
-        found = self.read(prompt)
-        return (found.first, found.second) if found else ()
+        relation = self.read(prompt)
+        return (relation.first, relation.second) if relation else ()
 
     def load(self, device: torch.device) -> Scorer:
         """Read both networks. Raises MetricError if weights are missing or truncated."""
         detect, estimate = self.detector.load(device), self.depth.load(device)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
-            read = [self.read(prompt) for prompt in prompts]
-            found = detect(images, [self.names(prompt) for prompt in prompts])
+            relations = [self.read(prompt) for prompt in prompts]
+            boxes = detect(images, [self.names(prompt) for prompt in prompts])
             scores = np.zeros(len(images))
             both = []  # depth is the dearer half, and only asked for where it counts
-            for i, (boxes, relation) in enumerate(zip(found, read, strict=True)):
+            for i, (boxes_of_image, relation) in enumerate(zip(boxes, relations, strict=True)):
                 if relation:
-                    scores[i] = object_score(boxes, relation)
-                    if {relation.first, relation.second} <= set(boxes.labels):
+                    scores[i] = object_score(boxes_of_image, relation)
+                    if {relation.first, relation.second} <= set(boxes_of_image.labels):
                         both.append(i)
             for part in batches(len(both), self.depth.batch_size):
                 for i, depth in zip(both[part], estimate(images[both[part]]), strict=True):
-                    if relation := read[i]:
+                    if relation := relations[i]:
                         scores[i] = image_score(
-                            found[i], relation, depth, official_axes=self.official_axes
+                            boxes[i], relation, depth, official_axes=self.official_axes
                         )
             return scores
 

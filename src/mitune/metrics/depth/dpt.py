@@ -45,13 +45,13 @@ class Dpt(Network):
         @torch.inference_mode()
         def estimate(images: NDArray[np.uint8]) -> NDArray[np.float32]:
             height, width = images.shape[1:3]
-            found = np.empty((len(images), height, width), np.float32)
+            depths = np.empty((len(images), height, width), np.float32)
             for part in batches(len(images), self.batch_size):
                 batch = pixels(images[part]).to(model.device, model.dtype)
                 depth = _stretched(model(batch).predicted_depth.float())[:, None]
                 sized = F.interpolate(depth, (height, width), mode="bilinear", align_corners=False)
-                found[part] = sized[:, 0].cpu().numpy()
-            return found
+                depths[part] = sized[:, 0].cpu().numpy()
+            return depths
 
         return estimate
 

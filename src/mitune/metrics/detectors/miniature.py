@@ -51,13 +51,13 @@ class MiniatureDetector(Weights):
             ) from None
 
         def look(images: NDArray[np.uint8], queries: Sequence[Sequence[str]]) -> list[Boxes]:
-            found: list[Boxes] = []
+            boxes: list[Boxes] = []
             for start in range(0, len(images), _BATCH):
                 batch = np.ascontiguousarray(images[start : start + _BATCH])
                 pixels = torch.from_numpy(batch).permute(0, 3, 1, 2).float() / 127.5 - 1
                 for things in detect(network, pixels):
-                    found.append(_named(things, queries[len(found)]))
-            return found
+                    boxes.append(_named(things, queries[len(boxes)]))
+            return boxes
 
         return look
 

@@ -43,10 +43,10 @@ class Owlv2(Network):
         model = _Owlv2(self, device)
 
         def detect(images: NDArray[np.uint8], queries: Sequence[Sequence[str]]) -> list[Boxes]:
-            found: list[Boxes] = []
+            boxes: list[Boxes] = []
             for part in batches(len(images), self.batch_size):
-                found += model.detect(images[part], queries[part])
-            return found
+                boxes += model.detect(images[part], queries[part])
+            return boxes
 
         return detect
 
@@ -95,8 +95,8 @@ class _Owlv2:
         scores, which = best.values.cpu().numpy(), best.indices.cpu().numpy()
         sides = corners[:, 2:] - corners[:, :2]
         kept = np.flatnonzero((scores > self._weights.threshold) & (sides > 0).all(-1))
-        found = Boxes.ranked((distinct[which[k]], float(scores[k]), corners[k]) for k in kept)
-        return found.without(lambda a, b: iou(a, b) > self._weights.nms)
+        boxes = Boxes.ranked((distinct[which[k]], float(scores[k]), corners[k]) for k in kept)
+        return boxes.without(lambda a, b: iou(a, b) > self._weights.nms)
 
     def _embedded(self, names: Sequence[str]) -> torch.Tensor:
         """(Q, D) unit vectors of queries."""
@@ -109,8 +109,8 @@ class _Owlv2:
                 return_tensors="pt",
             ).to(self._model.device)
             features = self._model.owlv2.get_text_features(**tokens).pooler_output
-            found = torch.nn.functional.normalize(features.float(), dim=-1)
-            self._queries.update(zip(new, found, strict=True))
+            vectors = torch.nn.functional.normalize(features.float(), dim=-1)
+            self._queries.update(zip(new, vectors, strict=True))
         return torch.stack([self._queries[name] for name in names])
 
 

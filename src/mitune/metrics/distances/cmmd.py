@@ -37,5 +37,5 @@ class CMMD(BaseModel):
 
     def _kernel(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
         squares = np.square(x).sum(1)[:, None] + np.square(y).sum(1) - 2 * x @ y.T
-        found: NDArray[np.float64] = np.exp(np.maximum(squares, 0) / (-2 * self.sigma**2))
-        return found
+        values: NDArray[np.float64] = np.exp(np.maximum(squares, 0) / (-2 * self.sigma**2))
+        return values

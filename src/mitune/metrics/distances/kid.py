@@ -36,5 +36,5 @@ class KID(BaseModel):
 
 
 def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = (x @ y.T / x.shape[1] + 1) ** 3
-    return found
+    values: NDArray[np.float64] = (x @ y.T / x.shape[1] + 1) ** 3
+    return values

@@ -62,8 +62,8 @@ def squared_mmd(
             / _counts(a[1], b[1], units).left(apart=unbiased)
             for a, b in ((x, x), (y, y), (x, y))
         )
-    found = within_x + within_y - 2 * between
-    value, left_out = float(found[0]), found[1:]
+    squared = within_x + within_y - 2 * between
+    value, left_out = float(squared[0]), squared[1:]
     if units < 3 or not np.isfinite(left_out).all():
         return Distance(value, model.n, reference.n)
     spread = np.square(left_out - left_out.mean()).sum()

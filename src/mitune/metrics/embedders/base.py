@@ -24,5 +24,5 @@ def batched(
     features: Callable[[NDArray[np.uint8]], torch.Tensor], images: NDArray[np.uint8], size: int
 ) -> NDArray[np.float64]:
     """`features` of all images, `size` at a time."""
-    found = [features(images[part]).double().cpu() for part in batches(len(images), size)]
-    return torch.cat(found).numpy()
+    vectors = [features(images[part]).double().cpu() for part in batches(len(images), size)]
+    return torch.cat(vectors).numpy()

@@ -43,7 +43,7 @@ class Dino(Network):
         @torch.inference_mode()
         def features(images: NDArray[np.uint8]) -> torch.Tensor:
             values = pixels(images).to(device, self.torch_dtype)
-            found: torch.Tensor = model(pixel_values=values).last_hidden_state[:, 0]
-            return found
+            class_tokens: torch.Tensor = model(pixel_values=values).last_hidden_state[:, 0]
+            return class_tokens
 
         return lambda images: batched(features, images, self.batch_size)
