@@ -173,10 +173,10 @@ class _Survey:
             raise HTTPException(404)
         if not {row.picture for row in rows} <= self._study.pictures.keys():
             raise HTTPException(410)
-        found: dict[int, list[Row]] = {}
+        by_question: dict[int, list[Row]] = {}
         for row in rows:
-            found.setdefault(row.question, []).append(row)
-        return found
+            by_question.setdefault(row.question, []).append(row)
+        return by_question
 
 
 def _number(request: Request, questions: Mapping[int, Sequence[Row]]) -> int:

@@ -54,10 +54,10 @@ def alpha_of_people(answers: pd.DataFrame, study: Kind) -> float:
     """
     given = answers[(answers["study"] == study) & answers["selected"].notna()]
     unit = given["prompt_id"] + ":" + given["picture"].fillna(given["option"])
-    table = given.assign(unit=unit, said=given["selected"].astype(float))
-    matrix = table.pivot_table(index="survey", columns="unit", values="said").to_numpy()
+    table = given.assign(unit=unit, answer=given["selected"].astype(float))
+    matrix = table.pivot_table(index="survey", columns="unit", values="answer").to_numpy()
     judged = (~np.isnan(matrix)).sum(0) > 1
-    told = np.unique(matrix[:, judged][~np.isnan(matrix[:, judged])])
-    if len(told) < 2:
+    values = np.unique(matrix[:, judged][~np.isnan(matrix[:, judged])])
+    if len(values) < 2:
         return float("nan")
     return float(krippendorff.alpha(matrix[:, judged], level_of_measurement="nominal"))

@@ -49,12 +49,12 @@ def read_folder(folder: Path, campaign: str, group: str) -> Iterator[list[Row]]:
 
 def file_name(survey: str) -> str:
     """What the notebooks would have called a survey's file. Raises UserError if it has no time."""
-    known = _OURS.fullmatch(survey)
-    if not known:
+    match = _OURS.fullmatch(survey)
+    if not match:
         raise UserError(
             f"survey {survey}: its name does not begin with the time; export as a table"
         )
-    return f"answer_{known['time']}.csv"
+    return f"answer_{match['time']}.csv"
 
 
 def write(rows: Sequence[Row]) -> str:
@@ -73,9 +73,9 @@ def write(rows: Sequence[Row]) -> str:
     lines = [_header(first.study, options)]
     for by_option in questions.values():
         row = next(iter(by_option.values()))
-        said = [str(by_option[option].selected) for option in options]
+        values = [str(by_option[option].selected) for option in options]
         named = f'"{row.prompt}"' if row.study == "metrics" else f"{row.category},{row.prompt!r}"
-        lines.append(",".join([named, *said]))
+        lines.append(",".join([named, *values]))
     text = "\n".join(lines)
     again = _rows(text, "", first.survey, first.campaign, first.group)
     wanted = [(r.prompt, r.option, r.selected) for q in questions.values() for r in q.values()]
@@ -111,22 +111,22 @@ def _rows(text: str, file: str, survey: str, campaign: str, group: str) -> Itera
     line = re.compile(rf"{start},{values}(?:\r?\n|\Z)", re.DOTALL)
     place, question = 0, 0
     while body[place:].strip():
-        found = line.match(body, place)
-        if not found:
+        match = line.match(body, place)
+        if not match:
             number = 2 + body.count("\n", 0, place)
             raise UserError(f"{file}:{number}: not `{_header(kind, options)}`; correct the line")
-        place, question = found.end(), question + 1
-        told = found.groupdict()
-        prompt = told["prompt"] if kind == "metrics" else _literal(told["prompt"], file)
-        said = found.groups()[len(told) :]
-        for option, value in zip(options, said, strict=True):
+        place, question = match.end(), question + 1
+        fields = match.groupdict()
+        prompt = fields["prompt"] if kind == "metrics" else _literal(fields["prompt"], file)
+        answers = match.groups()[len(fields) :]
+        for option, value in zip(options, answers, strict=True):
             yield Row(
                 survey=survey,
                 study=kind,
                 campaign=campaign,
                 group=group,
                 question=question,
-                category=told.get("category") or _COLOUR,
+                category=fields.get("category") or _COLOUR,
                 prompt_id=prompt_id(prompt),
                 prompt=prompt,
                 option=option,

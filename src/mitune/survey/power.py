@@ -42,24 +42,24 @@ def power(
     UserError
         If the study has not these options, or not this score.
     """
-    there = list(dict.fromkeys(study.table["option"]))
+    options = list(dict.fromkeys(study.table["option"]))
     for option in pair:
-        if option not in there:
-            raise UserError(f"no option {option!r} in the survey; choose of {', '.join(there)}")
+        if option not in options:
+            raise UserError(f"no option {option!r} in the survey; choose of {', '.join(options)}")
     rows = as_table(simulate(study, respondents, score, POPULATION, rng))
-    found = differences_by_survey(rows, *pair).to_numpy(np.float64)
+    differences = differences_by_survey(rows, *pair).to_numpy(np.float64)
     table = []
     for count in counts:
-        drawn = rng.choice(found, (_REPEATS, count))
+        drawn = rng.choice(differences, (_REPEATS, count))
         with warnings.catch_warnings():
             # Of few surveys all may have the same difference.
             warnings.simplefilter("ignore", RuntimeWarning)
             test = scipy.stats.ttest_1samp(drawn, 0.0, axis=1)
-        right = np.sign(drawn.mean(1)) == np.sign(found.mean())
+        right = np.sign(drawn.mean(1)) == np.sign(differences.mean())
         wins = int((right & (test.pvalue < _LEVEL)).sum())
         low, high = wilson(wins, _REPEATS)
         table.append({"surveys": count, "power": wins / _REPEATS, "low": low, "high": high})
-    return pd.DataFrame(table), needed(float(found.mean()), float(found.std(ddof=1)))
+    return pd.DataFrame(table), needed(float(differences.mean()), float(differences.std(ddof=1)))
 
 
 def needed(mean: float, deviation: float) -> float:

@@ -47,10 +47,10 @@ def shares(chosen: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         for name in sorted(set(subsets), key=lambda n: (n != NOTHING, n.count("+"), n)):
             columns[f"only {name}" if name != NOTHING else name] = (subsets == name).astype(float)
     rows = [
-        {"by": by, "part": part, "option": option, **described("share", found)}
+        {"by": by, "part": part, "option": option, **described("share", estimate)}
         for option, values in columns.items()
         for by in ("group", "category")
-        for part, found in _parts(values, by, resampling)
+        for part, estimate in _parts(values, by, resampling)
     ]
     return pd.DataFrame(rows)
 

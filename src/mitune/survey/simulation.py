@@ -35,14 +35,14 @@ class Respondents(BaseModel):
         `scores`: by prompt_id and picture.
         """
         leniency = rng.normal(0.0, self.spread)
-        said: dict[tuple[int, str], bool] = {}
+        selected: dict[tuple[int, str], bool] = {}
         for row in rows:
             picture = str(row.picture)
             key = (row.question, picture)
-            if key not in said:
+            if key not in selected:
                 logit = self.slope * (scores[row.prompt_id, picture] - self.threshold) + leniency
-                said[key] = bool(rng.random() < expit(logit))
-        return [replace(row, selected=said[row.question, str(row.picture)]) for row in rows]
+                selected[key] = bool(rng.random() < expit(logit))
+        return [replace(row, selected=selected[row.question, str(row.picture)]) for row in rows]
 
 
 def scores_of(study: Study, score: str) -> dict[tuple[str, str], float]:
@@ -55,8 +55,8 @@ def scores_of(study: Study, score: str) -> dict[tuple[str, str], float]:
     """
     known = study.scores[study.scores["score"] == score]
     if known.empty:
-        there = ", ".join(dict.fromkeys(study.scores["score"])) or "none"
-        raise UserError(f"score {score!r} is not known of the pictures; choose of {there}")
+        available = ", ".join(dict.fromkeys(study.scores["score"])) or "none"
+        raise UserError(f"score {score!r} is not known of the pictures; choose of {available}")
     keys = zip(known["prompt_id"], known["picture"], strict=True)
     return dict(zip(keys, map(float, known["value"]), strict=True))
 
@@ -77,7 +77,7 @@ def simulate(
 
 def differences_by_survey(rows: pd.DataFrame, first: str, second: str) -> pd.Series:
     """Share of questions that select `first` less that of `second`, for each survey."""
-    said = rows.assign(selected=rows["selected"].astype(float)).pivot(
+    selected = rows.assign(selected=rows["selected"].astype(float)).pivot(
         index=["survey", "question"], columns="option", values="selected"
     )
-    return (said[first] - said[second]).dropna().groupby(level="survey").mean()
+    return (selected[first] - selected[second]).dropna().groupby(level="survey").mean()

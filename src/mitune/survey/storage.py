@@ -79,12 +79,12 @@ class Answers:
     def survey(self, survey: str) -> list[Row]:
         """All rows of a survey in the order shown; none if there is no such survey."""
         with closing(self._connect()) as connection:
-            found = connection.execute(
+            rows = connection.execute(
                 f"SELECT {_NAMES} FROM answers WHERE survey = ? "
                 "ORDER BY question, position, option",
                 (survey,),
             ).fetchall()
-        return [_row(values) for values in found]
+        return [_row(values) for values in rows]
 
     def answer(
         self, survey: str, question: int, positions: Collection[int], milliseconds: int | None
@@ -101,16 +101,16 @@ class Answers:
     def table(self) -> pd.DataFrame:
         """All rows, in order of survey and question; `selected` boolean, missing if unanswered."""
         with closing(self._connect()) as connection:
-            found = connection.execute(
+            rows = connection.execute(
                 f"SELECT {_NAMES} FROM answers ORDER BY survey, question, position, option"
             ).fetchall()
-        return as_table(map(_row, found))
+        return as_table(map(_row, rows))
 
     def scores(self) -> pd.DataFrame:
         """What is known of pictures: prompt_id, picture, score, value."""
         with closing(self._connect()) as connection:
-            found = connection.execute("SELECT * FROM scores ORDER BY 1, 2, 3").fetchall()
-        return pd.DataFrame(found, columns=["prompt_id", "picture", "score", "value"])
+            rows = connection.execute("SELECT * FROM scores ORDER BY 1, 2, 3").fetchall()
+        return pd.DataFrame(rows, columns=["prompt_id", "picture", "score", "value"])
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -48,5 +48,5 @@ def _wins_by_survey(chosen: pd.DataFrame, surveys: list[str]) -> NDArray[np.floa
 
 
 def _fit(wins: NDArray[np.float64]) -> NDArray[np.float64]:
-    found = libraries.choix.ilsr_pairwise_dense(wins, alpha=_PRIOR, max_iter=1000)
-    return found - found[0]
+    log_odds = libraries.choix.ilsr_pairwise_dense(wins, alpha=_PRIOR, max_iter=1000)
+    return log_odds - log_odds[0]

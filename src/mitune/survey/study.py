@@ -80,7 +80,7 @@ class Study:
         """By category and prompt; of `methods` one for each image that all options have."""
         # Options of `methods` meet at the same seed; those of `metrics` are different images.
         apart = ["prompt_id"] + (["image_index"] if self.kind == "methods" else [])
-        found: dict[str, dict[str, list[Choice]]] = {}
+        by_category: dict[str, dict[str, list[Choice]]] = {}
         for _, rows in self.table.groupby(apart, sort=False):
             options = {
                 str(picture): tuple(part["option"])
@@ -89,9 +89,9 @@ class Study:
             if 1 < len(options) <= _MOST_PICTURES:
                 first = rows.iloc[0]
                 choice = Choice(first["category"], first["prompt_id"], first["prompt"], options)
-                prompts = found.setdefault(choice.category, {})
+                prompts = by_category.setdefault(choice.category, {})
                 prompts.setdefault(choice.prompt_id, []).append(choice)
-        return found
+        return by_category
 
     @cached_property
     def pictures(self) -> Mapping[str, bytes]:
