@@ -112,6 +112,6 @@ def mean_information(
         z, given = points[rows], condition[rows]
         null = Condition({**given.tensors, "given": torch.zeros(len(z))})
         generator = torch.Generator().manual_seed(seed * 1_000_003 + start)
-        found = information(denoiser, z, given, null, estimators, generator)
-        totals += torch.stack([part.score.double().sum() for part in found])
+        scores = information(denoiser, z, given, null, estimators, generator)
+        totals += torch.stack([part.score.double().sum() for part in scores])
     return (totals / len(points)).tolist()

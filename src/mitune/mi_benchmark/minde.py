@@ -71,12 +71,12 @@ class MINDE(BaseModel):
             )
             values = []
             for part, (a, b, states) in zip(torch.arange(len(x)).chunk(4), problems, strict=True):
-                predicted = network(
+                predictions = network(
                     a[part], b[part], states_of(*states, len(part)), t[part] / _GRID
                 )
                 errors = [
-                    (found - noise[part]).square().sum(1)
-                    for found, noise, state in zip(predicted, noises, states, strict=True)
+                    (prediction - noise[part]).square().sum(1)
+                    for prediction, noise, state in zip(predictions, noises, states, strict=True)
                     if state == NOISY
                 ]
                 values.append(torch.stack(errors).sum(0))

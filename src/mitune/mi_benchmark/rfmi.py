@@ -69,5 +69,5 @@ class RFMI(BaseModel):
         condition = Condition({"y": y_test, "given": torch.ones(len(y_test))})
         squared = ForwardScore(draws=self.draws, log_snr=self.log_snr, levels=FlowLevels())
         inner = squared.model_copy(update={"form": "inner"})
-        found = mean_information(denoiser, x_test, condition, [squared, inner], seed)
-        return dict(zip(self.names, found, strict=True))
+        means = mean_information(denoiser, x_test, condition, [squared, inner], seed)
+        return dict(zip(self.names, means, strict=True))

@@ -150,7 +150,7 @@ def _tasks() -> list[Task]:
         return Task(name, dim_x, 1, value, law)
 
     spiralled = (partial(_spiral, first=0), partial(_spiral, first=1))
-    found = [
+    tasks = [
         one("1v1-normal-0.75", normal),
         one("normal_cdf-1v1-normal-0.75", _mapped(normal, ndtr)),
         one("1v1-additive-0.1", _additive(0.1), _additive_information(0.1)),
@@ -167,11 +167,11 @@ def _tasks() -> list[Task]:
         ),
     ]
     for n in (2, 3, 5, 25, 50):
-        found.append(_gaussian(f"multinormal-dense-{n}-{n}-0.5", n, _dense(n, 0.5)))
+        tasks.append(_gaussian(f"multinormal-dense-{n}-{n}-0.5", n, _dense(n, 0.5)))
     for n in (2, 3, 5, 25):
-        found.append(_gaussian(f"multinormal-sparse-{n}-{n}-2-2.0", n, _sparse(n, 2, 0.8)))
+        tasks.append(_gaussian(f"multinormal-sparse-{n}-{n}-2-2.0", n, _sparse(n, 2, 0.8)))
     for n, v in ((2, 1), (2, 2), (3, 2), (3, 3), (5, 2), (5, 3)):
-        found.append(_t(f"student-identity-{n}-{n}-{v}", n, v))
+        tasks.append(_t(f"student-identity-{n}-{n}-{v}", n, v))
     for prefix, maps in (
         ("normal_cdf", (ndtr, ndtr)),
         ("half_cube", (_half_cube, _half_cube)),
@@ -180,11 +180,11 @@ def _tasks() -> list[Task]:
     ):
         for n in (3, 5, 25):
             base = _gaussian(f"{prefix}-multinormal-sparse-{n}-{n}-2-2.0", n, _sparse(n, 2, 0.8))
-            found.append(Task(base.name, n, n, base.information, _mapped(base.draw, *maps)))
+            tasks.append(Task(base.name, n, n, base.information, _mapped(base.draw, *maps)))
     for n, v in ((2, 1), (3, 2), (5, 2)):
         base = _t(f"asinh-student-identity-{n}-{n}-{v}", n, v)
-        found.append(Task(base.name, n, n, base.information, _mapped(base.draw, np.arcsinh)))
-    return found
+        tasks.append(Task(base.name, n, n, base.information, _mapped(base.draw, np.arcsinh)))
+    return tasks
 
 
 def _gaussian(name: str, n: int, covariance: Points) -> Task:

@@ -117,24 +117,24 @@ def read(text: str) -> Description:
 
 
 def _read_phrase(words: str, text: str) -> NounPhrase:
-    found = NounPhrase()
+    noun_phrase = NounPhrase()
     for word in words.split():
         if word in ("a", "an"):
             continue
         if word in NUMBERS:
-            found = replace(found, count=NUMBERS.index(word))
+            noun_phrase = replace(noun_phrase, count=NUMBERS.index(word))
         elif word in COLOURS:
-            found = replace(found, colour=word)
+            noun_phrase = replace(noun_phrase, colour=word)
         elif word in TEXTURES:
-            found = replace(found, texture=word)
+            noun_phrase = replace(noun_phrase, texture=word)
         elif word in SIZES:
-            found = replace(found, size=word)
+            noun_phrase = replace(noun_phrase, size=word)
         elif word in _SINGULARS:
             noun = _SINGULARS[word]
-            found = replace(found, shape=None if noun == _VAGUE else noun)
+            noun_phrase = replace(noun_phrase, shape=None if noun == _VAGUE else noun)
         else:
             raise ValueError(f"the miniature world does not know the word {word!r} in {text!r}")
-    return found
+    return noun_phrase
 
 
 def corrupt(description: Description, noise: CaptionNoise, rng: np.random.Generator) -> Description:

@@ -137,7 +137,7 @@ def targets(scene: Scene) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 def detection_loss(maps: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
     """Focal heat loss (CenterNet eq. 1), L1 geometry, cross-entropy of attributes; (N,)."""
     heat, offset, radius, shape, colour, texture = maps.split(list(_PARTS.values()), dim=2)
-    found = counts.sum((1, 2, 3)).clamp(min=1)
+    things_per_picture = counts.sum((1, 2, 3)).clamp(min=1)
     log_p, log_q = F.logsigmoid(heat[:, :, 0]), F.logsigmoid(-heat[:, :, 0])
     p = log_p.exp()
     centre = counts * (1 - p) ** 2 * log_p
@@ -150,7 +150,7 @@ def detection_loss(maps: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
             part.flatten(0, 1), truth[:, :, channel].flatten(0, 1).long(), reduction="none"
         )
         loss = loss + (counts * entropy.unflatten(0, counts.shape[:2])).sum((1, 2, 3))
-    return loss / found
+    return loss / things_per_picture
 
 
 @torch.inference_mode()
@@ -162,12 +162,12 @@ def detect(detector: Detector, pixels: Tensor, threshold: float = 0.3) -> list[l
     maps = (detector(pixels) + _mirrored(detector(pixels.flip(-1)))).float().cpu() / 2
     heat = maps[:, :, 0].sigmoid()
     peaks = (heat == F.max_pool2d(heat, 3, 1, 1)) & (heat > threshold)
-    found: list[list[Detection]] = [[] for _ in range(len(pixels))]
+    detections: list[list[Detection]] = [[] for _ in range(len(pixels))]
     for picture, plane, row, column in peaks.nonzero().tolist():
         _, offset, radius, shape, colour, texture = maps[picture, plane, :, row, column].split(
             list(_PARTS.values())
         )
-        found[picture].append(
+        detections[picture].append(
             Detection(
                 float(heat[picture, plane, row, column]),
                 (column + float(offset[0])) * STRIDE,
@@ -178,7 +178,7 @@ def detect(detector: Detector, pixels: Tensor, threshold: float = 0.3) -> list[l
                 tuple((texture / _TEMPERATURE).softmax(0).tolist()),
             )
         )
-    return [_without_doubles(things) for things in found]
+    return [_without_doubles(things) for things in detections]
 
 
 def _mirrored(maps: Tensor) -> Tensor:

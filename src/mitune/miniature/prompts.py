@@ -33,11 +33,11 @@ def split_of(description: Description) -> str:
 def draw_prompts(category: str, split: str, seed: int = 0) -> list[str]:
     """Distinct prompts of a category and split; fewer than `SPLITS[split]` if it has no more."""
     rng = np.random.default_rng((seed, CATEGORIES.index(category), list(SPLITS).index(split)))
-    found: dict[str, None] = {}
+    prompts: dict[str, None] = {}
     for _ in range(_ATTEMPTS):
         description = sample_description(category, rng)
         if split_of(description) == split:
-            found[write(description, rng)] = None
-        if len(found) == SPLITS[split]:
+            prompts[write(description, rng)] = None
+        if len(prompts) == SPLITS[split]:
             break
-    return list(found)
+    return list(prompts)

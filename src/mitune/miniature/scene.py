@@ -123,29 +123,29 @@ def sample_description(category: str, rng: np.random.Generator) -> Description:
     textures = [str(t) for t in rng.choice(TEXTURES[1:], 2, replace=False)]
     match category:
         case "color":
-            found = _pair(shapes, colour=colours)
+            description = _pair(shapes, colour=colours)
         case "shape":
-            found = _pair([str(s) for s in rng.choice(SHAPES, 2, replace=False)])
+            description = _pair([str(s) for s in rng.choice(SHAPES, 2, replace=False)])
         case "texture":
             patterned = [str(s) for s in rng.choice(PATTERNED_SHAPES, 2)]
-            found = _pair(patterned, texture=textures)
+            description = _pair(patterned, texture=textures)
         case "2d_spatial":
             distinct = [str(s) for s in rng.choice(SHAPES, 2, replace=False)]
-            found = _pair(distinct, relation=str(rng.choice(SPATIAL)))
+            description = _pair(distinct, relation=str(rng.choice(SPATIAL)))
         case "3d_spatial":
-            found = _pair(shapes, colour=colours, relation=str(rng.choice(DEPTH)))
+            description = _pair(shapes, colour=colours, relation=str(rng.choice(DEPTH)))
         case "non_spatial":
             relation = str(rng.choice(CONTACT))
             if relation == "inside":
                 shapes[1] = str(rng.choice(_OUTER_SHAPES))
-            found = _pair(shapes, colour=colours, relation=relation)
+            description = _pair(shapes, colour=colours, relation=relation)
         case "numeracy":
-            found = _counted(rng)
+            description = _counted(rng)
         case "complex":
-            found = _complex(shapes, colours, textures, rng)
+            description = _complex(shapes, colours, textures, rng)
         case _:
             raise ValueError(f"unknown category {category!r}; choose of {', '.join(CATEGORIES)}")
-    return found
+    return description
 
 
 def _complex(
