@@ -82,12 +82,12 @@ def _compare(
 
 
 def _described(table: pd.DataFrame, category: str, metric: str) -> dict[str, float | int]:
-    found = _interval(_per_prompt(table, category, metric))
+    interval = _interval(_per_prompt(table, category, metric))
     return {
-        "mean": found.mean,
-        "low": found.low,
-        "high": found.high,
-        "prompts": found.prompts,
+        "mean": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "prompts": interval.prompts,
         "images": len(_of(table, category)),
     }
 

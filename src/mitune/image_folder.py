@@ -140,14 +140,14 @@ def _from_names(folder: Path) -> pd.DataFrame:
         )
     rows = []
     for file in files:
-        found = _NAMED.fullmatch(file.stem)
-        if not found:
+        match = _NAMED.fullmatch(file.stem)
+        if not match:
             raise ImageFolderError(
                 f"{file}: prompt unknown; name it `{{prompt}}_000000{file.suffix}`, or put a "
                 f"{MANIFEST} with columns {', '.join(_REQUIRED)} into {folder}"
             )
         name = str(file.relative_to(folder))
-        rows.append((int(found["number"]), name, found["prompt"]))
+        rows.append((int(match["number"]), name, match["prompt"]))
     _, names, prompts = zip(*sorted(rows), strict=True)
     table = pd.DataFrame({"file": names, "prompt": prompts, "category": ""})
     return _identified(table)
@@ -178,9 +178,9 @@ def _from_manifest(manifest: Path) -> pd.DataFrame:
             )
     if "category" not in table:
         table["category"] = ""
-    found = _identified(table)
-    _check_distinct(manifest, found)
-    return found
+    identified = _identified(table)
+    _check_distinct(manifest, identified)
+    return identified
 
 
 def _identified(table: pd.DataFrame) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def read_splits(
     PromptError
         For bad or too few prompts, or a prompt that two splits or categories share.
     """
-    lines = {split: list(found) for split, found in source.read(path, categories).items()}
+    lines = {split: list(of_split) for split, of_split in source.read(path, categories).items()}
     for split in _CUT:
         if split not in lines:
             count = per_category[split]
@@ -56,8 +56,8 @@ def read_splits(
             "hold out"
         )
     drawn = {
-        split: _table(_draw(found, split, per_category[split] or None, seed, fits))
-        for split, found in lines.items()
+        split: _table(_draw(of_split, split, per_category[split] or None, seed, fits))
+        for split, of_split in lines.items()
     }
     _check_distinct(pd.concat(drawn.values()))
     return drawn
@@ -72,7 +72,7 @@ def _draw(
     cut: bool = False,
 ) -> list[PromptLine]:
     """`count` lines of each category, by rank of a hash: a larger count adds to a smaller one."""
-    found: list[PromptLine] = []
+    drawn: list[PromptLine] = []
     for category in dict.fromkeys(line.category for line in lines):
         own = [line for line in lines if line.category == category]
         salt = f"{split}:{seed}" if cut else f"{seed}"
@@ -85,8 +85,8 @@ def _draw(
                 f"{own[0].file}: {len(kept)} prompts of {category}{long}, {wanted} asked for; "
                 f"lower prompts.{split}_per_category or add prompts"
             )
-        found += kept
-    return found
+        drawn += kept
+    return drawn
 
 
 def _first(

@@ -95,15 +95,15 @@ class Comparison:
 def published_tables() -> pd.DataFrame:
     """All rows of all tables, with `file`, and `measure`: the metric, told apart by category."""
     folder = files("mitune.paper_tables")
-    found = []
+    tables = []
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if file.name.endswith(".csv"):
             with file.open() as stream:
                 table = pd.read_csv(stream, dtype=str, keep_default_na=False)
-            found.append(table.assign(file=file.name.removesuffix(".csv")))
-    whole = pd.concat(found, ignore_index=True)
-    pairs = zip(whole["metric"], whole["category"], strict=True)
-    return whole.assign(measure=[_measure(metric, category) for metric, category in pairs])
+            tables.append(table.assign(file=file.name.removesuffix(".csv")))
+    rows = pd.concat(tables, ignore_index=True)
+    pairs = zip(rows["metric"], rows["category"], strict=True)
+    return rows.assign(measure=[_measure(metric, category) for metric, category in pairs])
 
 
 def named(table: str) -> tuple[str, ...]:
@@ -115,10 +115,10 @@ def named(table: str) -> tuple[str, ...]:
         If there is none.
     """
     names = tuple(dict.fromkeys(published_tables()["file"]))
-    found = tuple(name for name in names if name.startswith(table))
-    if not found:
+    matching = tuple(name for name in names if name.startswith(table))
+    if not matching:
         raise PaperTableError(f"no published table {table!r}; choose of {', '.join(names)}")
-    return found
+    return matching
 
 
 def for_table(table: str, comparison: Comparison) -> tuple[Panel, ...]:
@@ -132,8 +132,8 @@ def for_table(table: str, comparison: Comparison) -> tuple[Panel, ...]:
     rows = published_tables()
     names = named(table)
     groups = rows[rows["file"].isin(names)].groupby(["file", "metric", "unit"], sort=False)
-    whole = tuple(_panel(group, str(metric), ()) for (_, metric, _), group in groups)
-    return (*whole, *(panel for panel in comparison.panels if panel.table in names))
+    published = tuple(_panel(group, str(metric), ()) for (_, metric, _), group in groups)
+    return (*published, *(panel for panel in comparison.panels if panel.table in names))
 
 
 def beside(
@@ -154,15 +154,17 @@ def beside(
     panels: list[Panel] = []
     apart: list[str] = []
     for metric, name in metrics.items():
-        ours = summary[summary["metric"] == metric]
-        mine = ours.assign(category=[_CATEGORIES.get(c, c) for c in ours["category"]])
-        theirs = scores[
-            (scores["measure"] == (name or "")) & scores["category"].isin(set(mine["category"]))
+        summary_of_metric = summary[summary["metric"] == metric]
+        ours = summary_of_metric.assign(
+            category=[_CATEGORIES.get(c, c) for c in summary_of_metric["category"]]
+        )
+        published = scores[
+            (scores["measure"] == (name or "")) & scores["category"].isin(set(ours["category"]))
         ]
-        for _, group in theirs.groupby(["file", "unit"], sort=False):
-            kept = mine[mine["category"].isin(set(group["category"]))]
+        for _, group in published.groupby(["file", "unit"], sort=False):
+            kept = ours[ours["category"].isin(set(group["category"]))]
             panels.append(_panel(group, str(name), _our_rows(group, kept, labels)))
-        if theirs.empty:
+        if published.empty:
             apart.append(f"{metric}: {_reason(name, benchmark, rows)}")
     return Comparison(tuple(panels), tuple(apart))
 
@@ -194,16 +196,17 @@ def _our_rows(
     categories = tuple(dict.fromkeys(published["category"]))
     rows: list[Row] = []
     for model in dict.fromkeys(ours["model"]):
-        found = ours[ours["model"] == model].set_index("category")
+        by_category = ours[ours["model"] == model].set_index("category")
         cells = []
         for category in categories:
             mean, low, high = (
-                factor * float(value) for value in found.loc[category, ["mean", "low", "high"]]
+                factor * float(value)
+                for value in by_category.loc[category, ["mean", "low", "high"]]
             )
             cells.append(Cell(f"{mean:.2f}", f"{low:.1f} to {high:.1f}"))
-        first = found.loc[categories[0]]
-        tested = f"{first['images']} images of {first['prompts']} prompts"
-        rows.append(Row(f"{labels.get(model, model)}, {tested}", True, tuple(cells)))
+        first = by_category.loc[categories[0]]
+        sample_size = f"{first['images']} images of {first['prompts']} prompts"
+        rows.append(Row(f"{labels.get(model, model)}, {sample_size}", True, tuple(cells)))
     return tuple(rows)
 
 
@@ -214,8 +217,8 @@ def _panel(published: pd.DataFrame, metric: str, ours: tuple[Row, ...]) -> Panel
         by_category = part.drop_duplicates("category").set_index("category")
         cells = []
         for category in categories:
-            there = category in by_category.index
-            value, status = by_category.loc[category, ["value", "status"]] if there else ("", "")
+            reported = category in by_category.index
+            value, status = by_category.loc[category, ["value", "status"]] if reported else ("", "")
             cells.append(Cell(value or "–", "" if status == "read" else status))
         rows.append(Row(str(method), False, tuple(cells)))
     first = published.iloc[0]

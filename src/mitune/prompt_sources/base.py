@@ -95,11 +95,11 @@ def chosen(lines: Iterable[PromptLine], categories: Sequence[str], path: Path) -
     PromptError
         Naming a category that the file has not.
     """
-    found = list(lines)
-    there = dict.fromkeys(line.category for line in found)
+    every = list(lines)
+    known = dict.fromkeys(line.category for line in every)
     for category in categories:
-        if category not in there:
+        if category not in known:
             raise PromptError(
-                f"{path}: no category {category!r}; prompts.categories can be {', '.join(there)}"
+                f"{path}: no category {category!r}; prompts.categories can be {', '.join(known)}"
             )
-    return [line for line in found if not categories or line.category in categories]
+    return [line for line in every if not categories or line.category in categories]

@@ -41,8 +41,8 @@ def read_strictly(path: Path, category: str) -> list[PromptLine]:
         If the file is missing, empty or not UTF-8, or holds a blank or a repeated line.
     """
     seen: dict[str, int] = {}
-    found = list(first_columns(path, category))
-    for line in found:
+    lines = list(first_columns(path, category))
+    for line in lines:
         where = f"{path}:{line.line}"
         if not line.text:
             raise PromptError(f"{where}: blank prompt; remove the line")
@@ -51,4 +51,4 @@ def read_strictly(path: Path, category: str) -> list[PromptLine]:
                 f"{where}: duplicate of line {seen[line.text]} ({line.text!r}); remove one"
             )
         seen[line.text] = line.line
-    return found
+    return lines
