@@ -59,10 +59,10 @@ def attention_layers(
     every = [layer for layer in _all_layers(network) if layer.is_cross == (kind == "cross")]
     chosen = [e for e in every if downsamplings is None or e.downsampling in downsamplings]
     if not chosen:
-        there = ", ".join(str(d) for d in sorted({e.downsampling for e in every})) or "none"
+        available = ", ".join(str(d) for d in sorted({e.downsampling for e in every})) or "none"
         raise UserError(
             f"guidance: no {kind}-attention where the latent is downsampled by "
-            f"{', '.join(map(str, downsamplings or ()))}; this network has it at {there}"
+            f"{', '.join(map(str, downsamplings or ()))}; this network has it at {available}"
         )
     return tuple(chosen)
 

@@ -29,10 +29,10 @@ def unread(ref: ModelRef, prompts: Sequence[str]) -> list[tuple[str, int, int]]:
         If a tokenizer is missing or broken.
     """
     clip = _tokenizer(ref, "tokenizer")
-    found = _overlong(clip, prompts, clip.model_max_length)
-    if not found or not model_index(ref).get("text_encoder_3", [None])[0]:
-        return found
-    cut = [prompt for prompt, *_ in found]
+    overlong = _overlong(clip, prompts, clip.model_max_length)
+    if not overlong or not model_index(ref).get("text_encoder_3", [None])[0]:
+        return overlong
+    cut = [prompt for prompt, *_ in overlong]
     return _overlong(_tokenizer(ref, "tokenizer_3"), cut, ref.max_sequence_length or _T5_TOKENS)
 
 

@@ -45,20 +45,20 @@ Counts: TypeAlias = Mapping[str, int]
 
 
 def batches(
-    prompts: pd.DataFrame, settings: Generation, batch_size: int, there: Counts | None = None
+    prompts: pd.DataFrame, settings: Generation, batch_size: int, finished: Counts | None = None
 ) -> list[Batch]:
     """All jobs, of prompts in their order.
 
-    Which prompts share a job depends on their list, M and `batch_size` alone. `there` says how many
-    candidates of each prompt are kept: of a job, what any of its prompts misses is made for all of
-    them, so that an interrupted run ends with the bits of one that was not.
+    Which prompts share a job depends on their list, M and `batch_size` alone. `finished` says how
+    many candidates of each prompt are kept: of a job, what any of its prompts misses is made for
+    all of them, so that an interrupted run ends with the bits of one that was not.
     """
     wanted = settings.images_per_prompt
     table = prompts[list(Prompt._fields)].itertuples(index=False, name=None)
     rows = [Prompt(*row) for row in table]
     jobs = ceil(len(rows) / prompts_at_once(wanted, batch_size))
     return [
-        Batch(together, min(_kept(there, prompt, wanted) for prompt in together))
+        Batch(together, min(_kept(finished, prompt, wanted) for prompt in together))
         for together in map(tuple, _even(rows, jobs))
     ]
 
@@ -81,8 +81,8 @@ def _even(rows: Sequence[Prompt], parts: int) -> list[Sequence[Prompt]]:
     return [rows[a:b] for a, b in pairwise(ends)]
 
 
-def _kept(there: Counts | None, prompt: Prompt, wanted: int) -> int:
-    return min(wanted, there[prompt.prompt_id]) if there else 0
+def _kept(finished: Counts | None, prompt: Prompt, wanted: int) -> int:
+    return min(wanted, finished[prompt.prompt_id]) if finished else 0
 
 
 def counts(finished: Finished, keys: Mapping[str, str]) -> dict[str, int]:

@@ -49,23 +49,25 @@ def generate(
     kept, and only the rest is made.
     """
     keys = shard_keys(source, settings, prompts)
-    there = counts(finished, keys) if finished is not None else dict.fromkeys(keys, 0)
-    for batch in batches(prompts, settings, batch_size, there):
+    finished_counts = counts(finished, keys) if finished is not None else dict.fromkeys(keys, 0)
+    for batch in batches(prompts, settings, batch_size, finished_counts):
         if batch.first == settings.images_per_prompt:
             continue
         for prompt_id, table in make_batch(
             backbone, source, batch, settings, batch_size, transferred
         ):
-            if there[prompt_id] < settings.images_per_prompt:
-                yield prompt_id, grown(finished, prompt_id, table, there[prompt_id])
+            if finished_counts[prompt_id] < settings.images_per_prompt:
+                yield prompt_id, grown(finished, prompt_id, table, finished_counts[prompt_id])
 
 
-def grown(finished: Finished | None, prompt_id: str, made: pd.DataFrame, kept: int) -> pd.DataFrame:
-    """The first `kept` candidates of a prompt as they are there, and those `made` that follow."""
+def grown(
+    finished: Finished | None, prompt_id: str, table: pd.DataFrame, kept: int
+) -> pd.DataFrame:
+    """The first `kept` finished candidates of a prompt, and those of `table` that follow."""
     if finished is None or not kept:
-        return made
-    attrs = made.attrs
-    new = made[made["image_index"] >= kept].reset_index(drop=True)
+        return table
+    attrs = table.attrs
+    new = table[table["image_index"] >= kept].reset_index(drop=True)
     new.attrs = attrs
     return appended(finished[prompt_id].head(kept), new)
 
@@ -123,10 +125,10 @@ def _made(
     sampled = _sampled(backbone, source, settings, images, batch_size)
     if transferred:
         sampled = [Sampled(transferred(part.latents), part.scores) for part in sampled]
-    whole = merged(sampled)
+    merged_samples = merged(sampled)
     each = last - batch.first
     for place, prompt in enumerate(batch.prompts):
-        part = rows_of(whole, slice(place * each, (place + 1) * each))
+        part = rows_of(merged_samples, slice(place * each, (place + 1) * each))
         yield prompt.prompt_id, as_table(source, settings, prompt, part, batch.first)
 
 

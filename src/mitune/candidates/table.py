@@ -86,8 +86,8 @@ def as_table(
         "latent_shape": list(latents.shape[1:]),
         "log_snr": levels,
         "evaluations_per_increment": {
-            name: settings.scoring.evaluations_per_image / len(found) * (name != "path")
-            for name, found in levels.items()
+            name: settings.scoring.evaluations_per_image / len(log_snrs) * (name != "path")
+            for name, log_snrs in levels.items()
         },
     }
     return table
@@ -103,20 +103,20 @@ def _check_finite(table: pd.DataFrame, scores: Sequence[str], latents: np.ndarra
         )
 
 
-def appended(there: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
+def appended(finished: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """More candidates of a prompt, after those that are there."""
-    attrs, there.attrs, new.attrs = new.attrs, {}, {}
-    whole = pd.concat([there, new], ignore_index=True)
-    whole.attrs = attrs
-    return whole
+    attrs, finished.attrs, new.attrs = new.attrs, {}, {}
+    table = pd.concat([finished, new], ignore_index=True)
+    table.attrs = attrs
+    return table
 
 
 def scores_in(table: pd.DataFrame) -> pd.DataFrame:
     """A candidates table without latents and increments."""
     kept = [c for c in map(str, table) if c != "latent" and not c.endswith("_increments")]
-    found = table[kept].copy()
-    found.attrs = {}
-    return found
+    scores = table[kept].copy()
+    scores.attrs = {}
+    return scores
 
 
 def latents_of(table: pd.DataFrame) -> Tensor:

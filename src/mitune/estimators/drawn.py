@@ -33,8 +33,10 @@ def information(
     Raises ValueError if the estimators do not agree on where they noise.
     """
     owners = torch.zeros(len(z0), dtype=torch.long)
-    (found,) = information_of_groups(denoiser, z0, condition, null, estimators, [generator], owners)
-    return found
+    (scores,) = information_of_groups(
+        denoiser, z0, condition, null, estimators, [generator], owners
+    )
+    return scores
 
 
 @torch.no_grad()

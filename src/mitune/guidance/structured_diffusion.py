@@ -73,11 +73,11 @@ class StructuredDiffusion(Wrapping):
         if not any(phrases.values()):
             return self.underneath.start(model, prompts, condition, null, steps)
         alone = _encoded_alone(model, phrases)
-        whole = condition.tensors["prompt"]
+        embeddings = condition.tensors["prompt"]
         values = torch.stack(
             [
-                averaged_values(text, _pasted(model, prompt, phrases[prompt], alone))
-                for text, prompt in zip(whole, prompts, strict=True)
+                averaged_values(embedding, _pasted(model, prompt, phrases[prompt], alone))
+                for embedding, prompt in zip(embeddings, prompts, strict=True)
             ]
         )
         structured = StructuredModel(model, StructuredDenoiser(model.denoiser, layers))
@@ -91,23 +91,23 @@ class StructuredDiffusion(Wrapping):
         return StructuredDiffusionGuiding(over, model.denoiser, condition)
 
     def _phrases(self, prompt: str, reader: PhraseReader) -> list[tuple[int, int]]:
-        whole = prompt.strip().rstrip(".")
+        sentence = prompt.strip().rstrip(".")
         spans = dict.fromkeys(phrase.span for phrase in reader(prompt))
         return [
             (start, end)
             for start, end in spans
-            if len(prompt[start:end].split()) >= self.min_words and prompt[start:end] != whole
+            if len(prompt[start:end].split()) >= self.min_words and prompt[start:end] != sentence
         ]
 
 
-def averaged_values(whole: Tensor, pasted: Sequence[tuple[Sequence[int], Tensor]]) -> Tensor:
-    """The mean of `whole` (L, D) and of it with each phrase pasted in: (positions, (n, D))."""
-    every = [whole]
+def averaged_values(embedding: Tensor, pasted: Sequence[tuple[Sequence[int], Tensor]]) -> Tensor:
+    """The mean of `embedding` (L, D) and of it with each phrase pasted in: (positions, (n, D))."""
+    every = [embedding]
     for positions, phrase in pasted:
-        changed = whole.clone()
+        changed = embedding.clone()
         changed[list(positions)] = phrase
         every.append(changed)
-    return torch.stack(every).mean(dim=0) if pasted else whole
+    return torch.stack(every).mean(dim=0) if pasted else embedding
 
 
 def _encoded_alone(

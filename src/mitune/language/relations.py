@@ -31,14 +31,14 @@ def read_relation(prompt: str, known: Iterable[str]) -> Relation | None:
     first and the last noun that spaCy tags (for "complex" prompts the nearest, as here), and finds
     wordings inside of words.
     """
-    found = find_wording(prompt, known)
-    if found is None:
+    match = find_wording(prompt, known)
+    if match is None:
         return None
-    first = phrase_before(words(prompt[: found.start()]))
-    second = phrase_after(words(prompt[found.end() :]))
+    first = phrase_before(words(prompt[: match.start()]))
+    second = phrase_after(words(prompt[match.end() :]))
     if not first or not second:
         return None
-    return Relation(found[0].lower(), singular(" ".join(first)), singular(" ".join(second)))
+    return Relation(match[0].lower(), singular(" ".join(first)), singular(" ".join(second)))
 
 
 def find_wording(prompt: str, known: Iterable[str]) -> re.Match[str] | None:
