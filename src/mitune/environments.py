@@ -35,15 +35,15 @@ class Environments(OmegaConfigLoader):
         merged: dict[str, Any] | None = None
         for below, environment in pairwise([self.base_env, *chain]):
             try:
-                found = self._merged(below, environment, key)
+                pair = self._merged(below, environment, key)
             except MissingConfigException:
                 continue  # neither of the two says anything of it
             if merged is None:
-                merged = found
+                merged = pair
             elif self.merge_strategy.get(key) == "soft":
-                merged = dict(OmegaConf.to_container(OmegaConf.merge(merged, found)))  # type: ignore[arg-type]
+                merged = dict(OmegaConf.to_container(OmegaConf.merge(merged, pair)))  # type: ignore[arg-type]
             else:
-                merged |= found
+                merged |= pair
         if merged is None:
             raise MissingConfigException(f"no {key} in any of {self.base_env}, {', '.join(chain)}")
         return merged

@@ -42,16 +42,16 @@ def coverage(project: Any, env: str | None, params: Any, labels: Path | None, li
     for name, metric in asking.items():
         for category, rows in prompts.groupby("category", sort=False):
             try:
-                found = label_coverage(rows["prompt"], metric, known)
+                table = label_coverage(rows["prompt"], metric, known)
             except UserError as error:
                 raise click.ClickException(str(error)) from None
-            if found.empty:
+            if table.empty:
                 continue
-            read = found["names"].map(len) > 0
-            shown = f"{name:16}{category:16}{len(found):>8}{read.mean():>8.0%}"
+            read = table["names"].map(len) > 0
+            shown = f"{name:16}{category:16}{len(table):>8}{read.mean():>8.0%}"
             if labels:
-                shown += f"{metric.label_match:>9}{found['covered'].mean():>9.0%}"
+                shown += f"{metric.label_match:>9}{table['covered'].mean():>9.0%}"
             click.echo(shown)
-            never = found[~(found["covered"] if labels else read)] if listed else found[:0]
+            never = table[~(table["covered"] if labels else read)] if listed else table[:0]
             for prompt, missing in zip(never["prompt"], never["missing"], strict=True):
                 click.echo(f"    {prompt}  {', '.join(missing) or 'nothing read'}")

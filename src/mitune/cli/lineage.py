@@ -41,15 +41,15 @@ def _trace(plan: Plan, artifact: str, depth: int, seen: set[str]) -> None:
         click.echo(f"{margin}{artifact}  {record.digest}  (above)")
         return
     seen.add(artifact)
-    made = record.ingredients
+    ingredients = record.ingredients
     click.echo(
-        f"{margin}{click.style(artifact, bold=True)}  {record.digest}  by {made.node}"
+        f"{margin}{click.style(artifact, bold=True)}  {record.digest}  by {ingredients.node}"
         f"  {record.written}  revision {record.revision[:12]}{record.revision[40:]}"
         f"  run {record.run_id}"
     )
-    for name, value in made.parameters.items():
+    for name, value in ingredients.parameters.items():
         click.echo(f"{margin}    {name} = {value}")
-    for name, digest in made.inputs.items():
+    for name, digest in ingredients.inputs.items():
         if plan.record(name) is None:
             click.echo(f"{margin}  {name}  {digest}  (given)")
         else:

@@ -38,14 +38,14 @@ class AdapterDataset(AbstractVersionedDataset[AdapterRef, AdapterRef]):
         folder = Path(self._get_load_path())
         try:
             facts = json.loads((folder / FACTS).read_text())
-            found = digest(folder)
+            current = digest(folder)
         except (OSError, ValueError) as error:
             raise DatasetError(
                 f"{folder}: no adapter ({type(error).__name__}); rerun its finetune stage"
             ) from None
-        if found != facts["digest"]:
+        if current != facts["digest"]:
             raise DatasetError(f"{folder}: the weights were truncated or changed; rerun finetune")
-        return AdapterRef(str(folder), found, int(facts["round"]))
+        return AdapterRef(str(folder), current, int(facts["round"]))
 
     def save(self, data: AdapterRef) -> None:
         """Move the folder of `data` into place."""

@@ -34,8 +34,8 @@ class AnswersDataset(AbstractDataset[Answers, Answers]):
     def fingerprint(self) -> str:
         """Name of what is answered, wherever SQLite keeps it."""
         answers = self.load()
-        whole = answers.table().to_csv() + answers.scores().to_csv()
-        return hashlib.sha256(whole.encode()).hexdigest()[:16]
+        content = answers.table().to_csv() + answers.scores().to_csv()
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._filepath)}

@@ -51,8 +51,8 @@ class Shards(Mapping[str, pd.DataFrame]):
 
     def count(self, prompt_id: str, key: str) -> int:
         """Rows of a shard that was made under `key`; 0 if there is none, or a broken one."""
-        found = self.manifest(prompt_id)
-        return found.rows if found and found.key == key else 0
+        manifest = self.manifest(prompt_id)
+        return manifest.rows if manifest and manifest.key == key else 0
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)

@@ -15,20 +15,20 @@ def content_digest(path: Path, suffixes: Container[str] | None = None) -> str | 
     checkpoint has gigabytes and every stage names it.
     """
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.is_file())
-    whole = hashlib.sha256()
+    combined = hashlib.sha256()
     counted = [file for file in files if suffixes is None or file.suffix in suffixes]
     for file in counted:
         name = file.name if file == path else str(file.relative_to(path))
         stamp = file.stat()
-        whole.update(name.encode())
-        whole.update(_digest(file, stamp.st_size, stamp.st_mtime_ns))
-    return whole.hexdigest()[:16] if counted else None
+        combined.update(name.encode())
+        combined.update(_digest(file, stamp.st_size, stamp.st_mtime_ns))
+    return combined.hexdigest()[:16] if counted else None
 
 
 @lru_cache(maxsize=4096)
 def _digest(file: Path, size: int, changed: int) -> bytes:
-    found = hashlib.sha256()
+    checksum = hashlib.sha256()
     with file.open("rb") as stream:
         while block := stream.read(1 << 20):
-            found.update(block)
-    return found.digest()
+            checksum.update(block)
+    return checksum.digest()

@@ -13,7 +13,7 @@ def flat(name: str, value: Any) -> dict[str, Any]:
         value = value.model_dump(mode="json")
     if not isinstance(value, dict):
         return {name: value}
-    found: dict[str, Any] = {}
+    flattened: dict[str, Any] = {}
     for key, inner in value.items():
-        found |= flat(f"{name}.{key}" if name else str(key), inner)
-    return found
+        flattened |= flat(f"{name}.{key}" if name else str(key), inner)
+    return flattened

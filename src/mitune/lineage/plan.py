@@ -52,12 +52,12 @@ class State:
 
 def producers(pipelines: Iterable[Pipeline]) -> dict[str, Node]:
     """The node that makes each dataset; the first pipeline that has one decides."""
-    found: dict[str, Node] = {}
+    by_output: dict[str, Node] = {}
     for pipeline in pipelines:
         for node in pipeline.nodes:
             for output in node.outputs:
-                found.setdefault(output, node)
-    return found
+                by_output.setdefault(output, node)
+    return by_output
 
 
 class Plan:
@@ -176,12 +176,12 @@ class Plan:
         record = self.record(dataset)
         if record is None:
             return
-        found = self.files(dataset)
+        sizes = self.files(dataset)
         for name, size in record.files.items():
-            if name not in found:
+            if name not in sizes:
                 yield f"{dataset}: {name} is missing"
-            elif found[name] != size:
-                yield f"{dataset}: {name} has {found[name]} bytes, {size} were written"
+            elif sizes[name] != size:
+                yield f"{dataset}: {name} has {sizes[name]} bytes, {size} were written"
 
 
 def _code(node: Node, settings: Mapping[str, Any]) -> dict[str, str]:

@@ -25,9 +25,9 @@ def versions() -> dict[str, str]:
 
 def _git(root: Path, *arguments: str) -> str:
     try:
-        found = subprocess.run(
+        completed = subprocess.run(
             ["git", *arguments], cwd=root, capture_output=True, text=True, check=False
         )
     except OSError:
         return ""
-    return found.stdout.strip() if found.returncode == 0 else ""
+    return completed.stdout.strip() if completed.returncode == 0 else ""

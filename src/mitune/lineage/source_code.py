@@ -126,17 +126,17 @@ def _defining(package: str, name: str) -> list[ast.stmt]:
     name that cannot be found everything: the package makes it by means that are not seen here.
     """
     statements = _statements(_parse(package).body)
-    said: dict[str, list[ast.stmt]] = {}
+    by_name: dict[str, list[ast.stmt]] = {}
     for statement in statements:
         for defined in _defined(statement):
-            said.setdefault(defined, []).append(statement)
-    if name not in said:
+            by_name.setdefault(defined, []).append(statement)
+    if name not in by_name:
         return statements
     needed: dict[ast.stmt, None] = {}
     waiting = [name]
     while waiting:
         current = waiting.pop()
-        for statement in said.pop(current, ()):
+        for statement in by_name.pop(current, ()):
             if _is_alias(statement):
                 continue
             if isinstance(statement, ast.ImportFrom):
@@ -149,17 +149,17 @@ def _defining(package: str, name: str) -> list[ast.stmt]:
 
 def _statements(body: list[ast.stmt]) -> list[ast.stmt]:
     """Those of a module, and of its branches such as `if TYPE_CHECKING:`."""
-    found: list[ast.stmt] = []
+    statements: list[ast.stmt] = []
     for statement in body:
         if isinstance(statement, ast.If):
-            found += _statements([*statement.body, *statement.orelse])
+            statements += _statements([*statement.body, *statement.orelse])
         elif isinstance(statement, ast.Try):
             handled = [s for handler in statement.handlers for s in handler.body]
             rest = [*handled, *statement.orelse, *statement.finalbody]
-            found += _statements([*statement.body, *rest])
+            statements += _statements([*statement.body, *rest])
         else:
-            found.append(statement)
-    return found
+            statements.append(statement)
+    return statements
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:
