@@ -45,4 +45,4 @@ def create_arm(arm: Arm) -> Pipeline:
 
 
 def _kept(names: dict[str, str], used: set[str]) -> dict[str, str]:
-    return {ours: theirs for ours, theirs in names.items() if ours in used}
+    return {inner: outer for inner, outer in names.items() if inner in used}

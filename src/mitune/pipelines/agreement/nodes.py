@@ -21,5 +21,5 @@ def compare(
         table = table.merge(variant.scores, on=["prompt_id", "image_index"])
     facts = pd.DataFrame([variant.facts for variant in variants])
     names = [variant.name for variant in variants]
-    found = agreement(table, names, list(metrics.scorers))
-    return facts.merge(found, left_on="name", right_on="estimate").drop(columns="estimate")
+    correlations = agreement(table, names, list(metrics.scorers))
+    return facts.merge(correlations, left_on="name", right_on="estimate").drop(columns="estimate")

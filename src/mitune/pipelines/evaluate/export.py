@@ -54,8 +54,8 @@ def export_images(
 def _chosen(prompts: pd.DataFrame, category: str | None) -> pd.DataFrame:
     if category is None:
         return prompts
-    found = prompts[prompts["category"] == category]
-    if found.empty:
-        there = ", ".join(dict.fromkeys(prompts["category"]))
-        raise UserError(f"no category {category!r} among the test prompts; choose of {there}")
-    return found
+    chosen = prompts[prompts["category"] == category]
+    if chosen.empty:
+        available = ", ".join(dict.fromkeys(prompts["category"]))
+        raise UserError(f"no category {category!r} among the test prompts; choose of {available}")
+    return chosen

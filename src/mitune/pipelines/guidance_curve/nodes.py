@@ -70,8 +70,8 @@ def draw_curve(arms: tuple[Arm, ...]) -> Comparer:
         for cell in cells_of(model, given, evaluation.generation, curve.grid):
             table = read_cell(shards, cell, cell.key(some, headline, _NO_DISTANCES))
             counts = {"prompts": len(some), "images": len(table)}
-            found = measured(cell, table, {}, headline, _NO_DISTANCES)
-            rows += [row | counts for row in found]
+            measurements = measured(cell, table, {}, headline, _NO_DISTANCES)
+            rows += [row | counts for row in measurements]
         table = pd.DataFrame(rows).rename(columns={"measure": "metric"})
         shown = [arm for arm in read_arms(facts) if arm.name in given]
         units = metrics.units[metrics.headline]

@@ -86,9 +86,9 @@ def read_cell(shards: Shards, cell: Cell, key: str) -> pd.DataFrame:
     return shards[cell.shard]
 
 
-def with_features(table: pd.DataFrame, found: dict[str, np.ndarray]) -> pd.DataFrame:
+def with_features(table: pd.DataFrame, features: dict[str, np.ndarray]) -> pd.DataFrame:
     """A table of scores with the vectors (N, D) of each embedder, as bytes."""
-    columns = {_FEATURES + name: [v.tobytes() for v in rows] for name, rows in found.items()}
+    columns = {_FEATURES + name: [v.tobytes() for v in rows] for name, rows in features.items()}
     return table.assign(**columns)
 
 

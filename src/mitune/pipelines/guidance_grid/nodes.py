@@ -148,8 +148,8 @@ def measured(
     """A row per metric and distance of one cell: model, scale, measure, value, low, high."""
     where = {"model": cell.model, "scale": cell.scale}
     for metric in metrics.scorers:
-        found = mean(table, metric)
-        interval = {"value": found.mean, "low": found.low, "high": found.high}
+        estimate = mean(table, metric)
+        interval = {"value": estimate.mean, "low": estimate.low, "high": estimate.high}
         yield {**where, "measure": metric, **interval}
     for name, config in quality.measures.items():
         embedder = embedder_name(config.embedder)

@@ -103,17 +103,17 @@ def _run(job: _Job, worker: Worker) -> Iterator[pd.DataFrame]:
     samples = draw(task, job.train, job.test, job.seed)
     start = time.perf_counter()
     try:
-        found = job.config.estimate(samples, job.seed)
+        estimates = job.config.estimate(samples, job.seed)
     except FloatingPointError:  # its training diverged: a result, not the end of the benchmark
-        found = dict.fromkeys(job.config.names, math.nan)
+        estimates = dict.fromkeys(job.config.names, math.nan)
     seconds = time.perf_counter() - start
     table = pd.DataFrame(
         {
             "task": job.task,
             "truth": task.information,
-            "estimator": list(found),
+            "estimator": list(estimates),
             "seed": job.seed,
-            "estimate": list(found.values()),
+            "estimate": list(estimates.values()),
             "seconds": seconds,
         }
     )

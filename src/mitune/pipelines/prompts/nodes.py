@@ -24,9 +24,9 @@ def ingest(
     dropped: set[str] = set()
 
     def fits(texts: Sequence[str]) -> list[bool]:
-        found = {text for text, *_ in unread(model, texts)}
-        dropped.update(found)
-        return [text not in found for text in texts]
+        overlong = {text for text, *_ in unread(model, texts)}
+        dropped.update(overlong)
+        return [text not in overlong for text in texts]
 
     source, wanted = settings.source, settings.per_category
     drop = fits if settings.overlong == "drop" else None
@@ -39,11 +39,11 @@ def ingest(
 
 
 def _check_length(every: pd.DataFrame, model: ModelRef, settings: Prompts) -> None:
-    found = unread(model, every["prompt"].tolist())
-    if found and settings.overlong == "truncate":
-        logger.warning("prompts: the text encoder cuts off %d of %d", len(found), len(every))
+    overlong = unread(model, every["prompt"].tolist())
+    if overlong and settings.overlong == "truncate":
+        logger.warning("prompts: the text encoder cuts off %d of %d", len(overlong), len(every))
         return
-    for text, tokens, limit in found[:1]:
+    for text, tokens, limit in overlong[:1]:
         row = every[every["prompt"] == text].iloc[0]
         raise PromptError(
             f"{row.file}:{row.line}: {tokens} tokens, the text encoder of {model.path} reads "

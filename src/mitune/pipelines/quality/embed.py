@@ -28,12 +28,12 @@ def embed_references(
 ) -> dict[str, Features]:
     """Features of the reference by embedder, and those of its control as `control-...`."""
     device, embedders = resources.torch_device, settings.embedders
-    found = embed(settings.reference.pictures(test_prompts), embedders, device)
+    embedded = embed(settings.reference.pictures(test_prompts), embedders, device)
     control = list(settings.reference.control(test_prompts, evaluation.images_per_prompt))
     if control:
         spare = embed(control, embedders, device)
-        found |= {f"control-{name}": features for name, features in spare.items()}
-    return found
+        embedded |= {f"control-{name}": features for name, features in spare.items()}
+    return embedded
 
 
 def embed_test_images(

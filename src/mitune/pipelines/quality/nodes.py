@@ -36,12 +36,12 @@ def compare(arms: tuple[Arm, ...]) -> Callable[..., tuple[pd.DataFrame, Figure]]
         rows = []
         for measure, quality in settings.measures.items():
             name = embedder_name(quality.embedder)
-            wanted = _seen_by(name, "reference", reference)
-            found = {model: _seen_by(name, model, features) for model, features in sets.items()}
+            reference_features = _seen_by(name, "reference", reference)
+            compared = {model: _seen_by(name, model, features) for model, features in sets.items()}
             if f"control-{name}" in reference:
-                found[CONTROL] = reference[f"control-{name}"]
-            for model, features in found.items():
-                distance = quality.compare(features, wanted)
+                compared[CONTROL] = reference[f"control-{name}"]
+            for model, features in compared.items():
+                distance = quality.compare(features, reference_features)
                 rows.append({"model": model, "distance": measure, **asdict(distance)})
         table = pd.DataFrame(rows)
         return table, quality_figure(table, read_arms(facts), CONTROL)
@@ -64,10 +64,10 @@ def count_wins(arms: tuple[Arm, ...]) -> Callable[..., pd.DataFrame]:
     def count_wins_of_models(metrics: Metrics, *evaluations: pd.DataFrame) -> pd.DataFrame:
         tables = dict(zip(names, evaluations, strict=True))
         rows = [
-            {"model": model, "other": other, "metric": metric, **asdict(found)}
+            {"model": model, "other": other, "metric": metric, **asdict(wins)}
             for other, model in combinations(names, 2)
             for metric in metrics.scorers
-            for found in (win_rate(tables[model], tables[other], metric),)
+            for wins in (win_rate(tables[model], tables[other], metric),)
         ]
         return pd.DataFrame(rows)
 

@@ -41,7 +41,7 @@ def score_images(
     """Yield one shard per metric and batch; a metric with nothing to do loads nothing."""
     for name, config in metrics.scorers.items():
         key = metric_key(config)
-        todo = scores.unscored(pictures, scores.scores_there(config, key, finished))
+        todo = scores.unscored(pictures, scores.stored_scores(config, key, finished))
         done = len(pictures) - len(todo)
         jobs = [Pictures(rows) for rows in alike(todo, resources.batch_size)]
         with tqdm(total=len(pictures), initial=done, desc=name, unit="picture") as progress:
@@ -74,12 +74,12 @@ class Scoring:
         config, rows = self.config, job.rows
         key = (config.kind, config.model_dump_json())
         scorer = worker.keep("scorer", key, lambda: nullcontext(config.load(worker.device)))
-        found = scorer(read_pictures(self.images, rows), list(rows["prompt"]))
-        bad = ~np.isfinite(found)
+        values = scorer(read_pictures(self.images, rows), list(rows["prompt"]))
+        bad = ~np.isfinite(values)
         if bad.any():
             file = rows["file"].iloc[int(bad.argmax())]
             raise MetricError(f"{file}: {self.name} is not finite; use dtype float32")
-        yield rows[["digest", "prompt"]].assign(score=found)
+        yield rows[["digest", "prompt"]].assign(score=values)
 
 
 def tabulate(
@@ -88,8 +88,8 @@ def tabulate(
     """A row per picture, a row per category and metric, and what each metric depends on."""
     table = pictures.reset_index(drop=True)
     for name, config in metrics.scorers.items():
-        there = scores.scores_there(config, metric_key(config), shards)
-        table[name] = scores.matched(table, there)
+        known = scores.stored_scores(config, metric_key(config), shards)
+        table[name] = scores.matched(table, known)
         if table[name].isna().any():
             file = table["file"][table[name].isna().argmax()]
             raise UserError(f"{file}: has no {name}; run `kedro run --pipeline=score` again")

@@ -23,26 +23,26 @@ def new_shard(config: MetricConfig, key: str, scored: pd.DataFrame) -> dict[str,
     return {f"{_prefix(config, key)}{_short(table[_IDENTITY].to_json())}": table}
 
 
-def scores_there(config: MetricConfig, key: str, shards: Shards) -> pd.DataFrame:
+def stored_scores(config: MetricConfig, key: str, shards: Shards) -> pd.DataFrame:
     """All scores of a metric: digest, prompt, score. Broken shards count as none."""
     names = [name for name in shards if name.startswith(_prefix(config, key))]
-    found = [shards[name] for name in names if shards.count(name, key)]
-    for table in found:
+    tables = [shards[name] for name in names if shards.count(name, key)]
+    for table in tables:
         table.attrs = {}
     empty = pd.DataFrame(columns=[*_IDENTITY, "score"], dtype=object)
-    return pd.concat(found).drop_duplicates(_IDENTITY) if found else empty
+    return pd.concat(tables).drop_duplicates(_IDENTITY) if tables else empty
 
 
-def unscored(pictures: pd.DataFrame, there: pd.DataFrame) -> pd.DataFrame:
+def unscored(pictures: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
     """Rows of `pictures` that have no score; of equal pictures of a prompt, one."""
-    known = pd.MultiIndex.from_frame(there[_IDENTITY])
-    wanted = pd.MultiIndex.from_frame(pictures[_IDENTITY])
-    return pictures[~wanted.isin(known)].drop_duplicates(_IDENTITY)
+    scored = pd.MultiIndex.from_frame(scores[_IDENTITY])
+    asked = pd.MultiIndex.from_frame(pictures[_IDENTITY])
+    return pictures[~asked.isin(scored)].drop_duplicates(_IDENTITY)
 
 
-def matched(pictures: pd.DataFrame, there: pd.DataFrame) -> pd.Series:
+def matched(pictures: pd.DataFrame, scores: pd.DataFrame) -> pd.Series:
     """The score of every row of `pictures`, NaN where there is none."""
-    return pictures[_IDENTITY].merge(there, "left", _IDENTITY)["score"]
+    return pictures[_IDENTITY].merge(scores, "left", _IDENTITY)["score"]
 
 
 def _prefix(config: MetricConfig, key: str) -> str:

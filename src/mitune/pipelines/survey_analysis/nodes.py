@@ -21,21 +21,23 @@ def tabulate(
     table, scores = answers.table(), answers.scores()
     if table["selected"].isna().all():
         raise UserError(f"{answers.path}: no answers yet; ask people (`kedro survey`)")
-    made: list[tuple[Kind, tuple[pd.DataFrame, ...]]] = []
+    by_study: list[tuple[Kind, tuple[pd.DataFrame, ...]]] = []
     for study in KINDS:
         chosen = shares.selections(table, study)
         if len(chosen):
             tau = concordance.tau_with_scores(table, scores, study)
             alpha = concordance.alpha_of_people(table, study)
-            found = (
+            tables = (
                 shares.shares(chosen, np.random.default_rng(0)),
                 shares.differences(chosen, np.random.default_rng(1)),
                 strengths.strengths(chosen, np.random.default_rng(2)),
                 _agreement(tau, alpha),
             )
-            made.append((study, found))
+            by_study.append((study, tables))
     first, second, third, fourth = (
-        pd.concat([found[place].assign(study=study) for study, found in made], ignore_index=True)
+        pd.concat(
+            [tables[place].assign(study=study) for study, tables in by_study], ignore_index=True
+        )
         for place in range(4)
     )
     return _study_first(first), _study_first(second), _study_first(third), _study_first(fourth)

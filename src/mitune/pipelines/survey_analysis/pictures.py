@@ -57,17 +57,17 @@ def gather_pictures(arms: tuple[Arm, ...]) -> Callable[..., pd.DataFrame]:
 
 def _choosers(survey: Survey, metrics: Metrics, measurements: pd.DataFrame) -> dict[str, str]:
     """Columns of `measurements` by the option that each is."""
-    made = [name for name in ESTIMATES if name in measurements]
-    estimate = survey.metrics.estimate or made[-1]
+    estimates = [name for name in ESTIMATES if name in measurements]
+    estimate = survey.metrics.estimate or estimates[-1]
     names = survey.metrics.metrics or tuple(metrics.scorers)
-    for where, name, there in (
-        ("estimate", estimate, made),
+    for where, name, available in (
+        ("estimate", estimate, estimates),
         *(("metrics", name, [*metrics.scorers]) for name in names),
     ):
-        if name not in there or name not in measurements:
+        if name not in available or name not in measurements:
             raise UserError(
                 f"survey.metrics.{where}: candidates are not measured with {name!r}; choose of "
-                f"{', '.join(there)}, or rerun stage `rank`"
+                f"{', '.join(available)}, or rerun stage `rank`"
             )
     return {MUTUAL_INFORMATION: estimate} | {name: name for name in names}
 
