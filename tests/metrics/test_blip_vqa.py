@@ -14,7 +14,7 @@ from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering
 from mitune.metrics import MetricConfig, MetricError
 from mitune.metrics.blip_checkpoint import load_original, official_config, renamed
 from mitune.metrics.blip_model import answer_logits, image_states
-from mitune.metrics.blip_vqa import Answers
+from mitune.metrics.blip_vqa_scorer import Answers
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "?", "yes", "no"]
 PLAIN = "a the an and red green blue big cat dog car bench wooden fluffy is in left of on"

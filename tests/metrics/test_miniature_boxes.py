@@ -10,9 +10,11 @@ from mitune.metrics import MetricError, Numeracy, Spatial2D
 from mitune.metrics.detectors import MiniatureDetector
 from mitune.miniature.audit import break_claim
 from mitune.miniature.caption import write
+from mitune.miniature.description import sample_description
 from mitune.miniature.judge import Judge
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import Scene, Thing, sample_description, sample_scene
+from mitune.miniature.scene import Scene, Thing
 from tests.conftest import SHIPPED
 
 CPU = torch.device("cpu")

@@ -11,7 +11,8 @@ from mitune.language.chunks import noun_chunks
 from mitune.language.parser import parser_version
 from mitune.metrics.questions import SLOTS, clean, open_chunker, questions
 from mitune.miniature.caption import phrase_text, write
-from mitune.miniature.scene import CATEGORIES, sample_description
+from mitune.miniature.description import sample_description
+from mitune.miniature.vocabulary import CATEGORIES
 from tests.conftest import ROOT
 from tests.metrics.english import needs_spacy
 

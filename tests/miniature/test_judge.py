@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 
 from mitune.miniature.audit import audit
+from mitune.miniature.description import Description, NounPhrase
 from mitune.miniature.detector import Detection
 from mitune.miniature.judge import Judge, judge_things
-from mitune.miniature.scene import CATEGORIES, COLOURS, SHAPES, TEXTURES, Description, NounPhrase
+from mitune.miniature.vocabulary import CATEGORIES, COLOURS, SHAPES, TEXTURES
 from tests.conftest import SHIPPED
 
 

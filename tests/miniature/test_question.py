@@ -3,10 +3,11 @@ import pytest
 
 from mitune.language.chunks import noun_chunks
 from mitune.metrics.questions import questions
+from mitune.miniature.description import NounPhrase
 from mitune.miniature.question import KINDS, ask, holds
-from mitune.miniature.scene import NounPhrase, Scene, Thing
+from mitune.miniature.scene import Scene, Thing
 from mitune.pretraining.data import any_scene
-from mitune.pretraining.models import build_word_tokenizer
+from mitune.pretraining.tokenizer import build_word_tokenizer
 
 RED = Thing("circle", "red", "striped", 20.0, 20.0, 13.0)
 BLUE = Thing("star", "blue", "plain", 45.0, 45.0, 9.0)

@@ -2,20 +2,14 @@ import numpy as np
 import pytest
 
 from mitune.miniature.caption import CaptionNoise, corrupt, read, write
+from mitune.miniature.description import sample_description
 from mitune.miniature.geometry import gap, signed_distance
+from mitune.miniature.layout import sample_crowd, sample_scene
 from mitune.miniature.prompts import SPLITS, combination, draw_prompts, split_of
 from mitune.miniature.render import render
-from mitune.miniature.scene import (
-    CANVAS,
-    CATEGORIES,
-    COLOURS,
-    Scene,
-    Thing,
-    sample_crowd,
-    sample_description,
-    sample_scene,
-)
-from mitune.pretraining.models import build_tokenizer
+from mitune.miniature.scene import CANVAS, Scene, Thing
+from mitune.miniature.vocabulary import CATEGORIES, COLOURS
+from mitune.pretraining.tokenizer import build_tokenizer
 from tests.conftest import ROOT
 
 

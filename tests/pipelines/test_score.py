@@ -23,8 +23,8 @@ from mitune.cli.paper_table import paper_table
 from mitune.hooks.lineage import open_plan
 from mitune.metrics import BlipVqa, ClipScore, JudgeScore, Numeracy
 from mitune.miniature.caption import read
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render
-from mitune.miniature.scene import sample_scene
 from mitune.paper_tables import T2I_COMPBENCH, beside
 from mitune.pipelines.report.changes import largest_changes
 from mitune.pipelines.report.page import render_page

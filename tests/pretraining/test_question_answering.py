@@ -5,11 +5,13 @@ import pytest
 import torch
 
 from mitune.metrics import BlipVqa
-from mitune.metrics.blip_vqa import BlipVqaScorer
+from mitune.metrics.blip_vqa_scorer import BlipVqaScorer
 from mitune.miniature.caption import write
+from mitune.miniature.description import sample_description
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.question import KINDS
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import CATEGORIES, sample_description, sample_scene
+from mitune.miniature.vocabulary import CATEGORIES
 from mitune.pretraining.question_answering import audit_answers
 from tests.conftest import SHIPPED
 

@@ -10,11 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mitune.miniature.caption import write
+from mitune.miniature.description import Description, NounPhrase, sample_description
 from mitune.miniature.geometry import signed_distance
 from mitune.miniature.judge import Judge
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import (
-    CANVAS,
+from mitune.miniature.scene import CANVAS, Scene, Thing
+from mitune.miniature.vocabulary import (
     CATEGORIES,
     COLOURS,
     CONTACT,
@@ -23,12 +25,6 @@ from mitune.miniature.scene import (
     MAX_COUNT,
     SHAPES,
     TEXTURES,
-    Description,
-    NounPhrase,
-    Scene,
-    Thing,
-    sample_description,
-    sample_scene,
 )
 
 Images = NDArray[np.uint8]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mitune.miniature.scene import (
+from mitune.miniature.description import Description, NounPhrase
+from mitune.miniature.vocabulary import (
     COLOURS,
     INVERSE,
     MAX_COUNT,
@@ -19,8 +20,6 @@ from mitune.miniature.scene import (
     SIZES,
     SPATIAL,
     TEXTURES,
-    Description,
-    NounPhrase,
 )
 
 NUMBERS = ("zero", "one", "two", "three", "four")

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from mitune.miniature.scene import CANVAS, COLOURS, SHAPES, SIZES, TEXTURES, Scene
+from mitune.miniature.scene import CANVAS, Scene
+from mitune.miniature.vocabulary import COLOURS, SHAPES, SIZES, TEXTURES
 
 STRIDE = 4
 GRID = CANVAS // STRIDE

@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from mitune.miniature.caption import phrase_text, read
+from mitune.miniature.description import Description, NounPhrase
 from mitune.miniature.detector import Detection, Detector, detect
 from mitune.miniature.geometry import gap, signed_distance
-from mitune.miniature.scene import COLOURS, SHAPES, TEXTURES, Description, NounPhrase
+from mitune.miniature.vocabulary import COLOURS, SHAPES, TEXTURES
 
 _SIZE_SPLIT, _SIZE_SLOPE = 10.9, 0.25  # pixels
 _CONTACT = 2.5  # widest gap that still reads as touching, pixels

@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 
 from mitune.miniature.caption import write
-from mitune.miniature.scene import CATEGORIES, INVERSE, Description, sample_description
+from mitune.miniature.description import Description, sample_description
+from mitune.miniature.vocabulary import CATEGORIES, INVERSE
 
 SPLITS = {"train": 300, "tuning": 100, "test": 200}
 _SHARES = {"train": 0.6, "tuning": 0.8, "test": 1.0}  # cumulative

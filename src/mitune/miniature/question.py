@@ -12,16 +12,15 @@ from typing import Any
 import numpy as np
 
 from mitune.miniature.caption import phrase_text
-from mitune.miniature.scene import (
+from mitune.miniature.description import NounPhrase
+from mitune.miniature.scene import Scene, Thing
+from mitune.miniature.vocabulary import (
     COLOURS,
     MAX_COUNT,
     PATTERNED_SHAPES,
     SHAPES,
     SIZES,
     TEXTURES,
-    NounPhrase,
-    Scene,
-    Thing,
 )
 
 KINDS = ("shape", "colour", "texture", "complex", "count")

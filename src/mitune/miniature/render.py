@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mitune.miniature.geometry import signed_distance
-from mitune.miniature.scene import CANVAS, COLOURS, Scene, Thing
+from mitune.miniature.scene import CANVAS, Scene, Thing
+from mitune.miniature.vocabulary import COLOURS
 
 # The second colour of a pattern: light on dark things, dark on light ones.
 _LIGHT, _DARK = (255, 255, 255), (60, 30, 20)

@@ -11,13 +11,11 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from mitune.miniature.description import sample_description
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import (
-    CATEGORIES,
-    Scene,
-    sample_description,
-    sample_scene,
-)
+from mitune.miniature.scene import Scene
+from mitune.miniature.vocabulary import CATEGORIES
 from mitune.pretraining import models
 from mitune.pretraining.cycle import cycle
 from mitune.pretraining.data import (

@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mitune import libraries
-from mitune.metrics.blip_vqa import BlipVqa
 from mitune.miniature.audit import audit
 from mitune.miniature.judge import Judge
 from mitune.miniature.prompts import draw_prompts
-from mitune.miniature.scene import CATEGORIES
+from mitune.miniature.vocabulary import CATEGORIES
 from mitune.pretraining.autoencoder import round_trip
-from mitune.pretraining.question_answering import audit_answers
 from mitune.pretraining.recipe import PretrainRecipe
 
 if TYPE_CHECKING:
@@ -90,62 +88,13 @@ def write_card(folder: Path, recipe: PretrainRecipe, what: Portrayed) -> dict[st
         "judge_score": scores,
         "judge_score_mean": float(np.mean(list(scores.values()))),
         "judge_score_at_strong_guidance": guided,
-        "judge_right_on_rendered": _accuracy(audit(judge, recipe.audited)),
-        "judge_right_after_autoencoder": _accuracy(
-            audit(judge, recipe.audited, through=lambda images: _round_trip(pipeline.vae, images))
+        "judge_right_on_rendered": accuracy(audit(judge, recipe.audited)),
+        "judge_right_after_autoencoder": accuracy(
+            audit(judge, recipe.audited, through=lambda images: round_tripped(pipeline.vae, images))
         ),
         "recipe": recipe.model_dump(mode="json"),
     }
     (model / "README.md").write_text(_text(card, what))
-    return card
-
-
-def write_vqa_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
-    """Ask the shipped `miniature-vqa` about scenes that are known; write its `README.md`."""
-    model = folder / "miniature-vqa"
-    scorer = BlipVqa(path=model).load(torch.device("cpu"))
-    vae = (
-        libraries.diffusers.AutoencoderKL.from_pretrained(folder / "miniature-sd" / "vae")
-        .float()
-        .eval()
-    )
-    card: dict[str, Any] = {
-        "right_on_rendered": _accuracy(audit_answers(scorer, recipe.audited), "kind"),
-        "right_after_autoencoder": _accuracy(
-            audit_answers(scorer, recipe.audited, through=lambda images: _round_trip(vae, images)),
-            "kind",
-        ),
-        "recipe": recipe.vqa.model_dump(mode="json"),
-    }
-    rendered, rounded = card["right_on_rendered"], card["right_after_autoencoder"]
-    lines = [
-        "---",
-        "license: apache-2.0",
-        "pipeline_tag: visual-question-answering",
-        "library_name: transformers",
-        "---",
-        "# miniature-vqa",
-        "",
-        "A BLIP for question answering of 2 M parameters (`BlipForQuestionAnswering`) that says",
-        "yes or no to `a red circle?` about pictures of the miniature world. It was trained from",
-        "scratch by `kedro run --pipeline=pretrain` on rendered scenes, a quarter of them through",
-        "the autoencoder; it has never seen a generated picture nor an answer of the judge. It",
-        "makes the BLIP-VQA score run with meaningful weights; it says nothing about BLIP.",
-        "",
-        f"How often it is right where truth is known ({recipe.audited} questions of each kind, "
-        "half of",
-        "them to be answered with no):",
-        "",
-        "| questions about | rendered | after the autoencoder |",
-        "|---|---|---|",
-        *(f"| {kind} | {rendered[kind]:.3f} | {rounded[kind]:.3f} |" for kind in rendered),
-        "",
-        "```json",
-        json.dumps(card["recipe"], indent=1),
-        "```",
-        "",
-    ]
-    (model / "README.md").write_text("\n".join(lines))
     return card
 
 
@@ -171,12 +120,14 @@ def _generate(
     )
 
 
-def _accuracy(table: pd.DataFrame, by: str = "category") -> dict[str, float]:
+def accuracy(table: pd.DataFrame, by: str = "category") -> dict[str, float]:
+    """Share of right judgements, from a table of an audit."""
     means = table.groupby(by, sort=False)["right"].mean()
     return {str(name): float(mean) for name, mean in means.items()}
 
 
-def _round_trip(vae: AutoencoderKL, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def round_tripped(vae: AutoencoderKL, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures (N, H, W, 3) through the autoencoder and back."""
     pixels = round_trip(vae, torch.from_numpy(images).permute(0, 3, 1, 2))
     return pixels.permute(0, 2, 3, 1).numpy()
 

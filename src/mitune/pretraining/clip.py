@@ -11,12 +11,10 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from mitune.miniature.caption import write
+from mitune.miniature.description import sample_description
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import (
-    CATEGORIES,
-    sample_description,
-    sample_scene,
-)
+from mitune.miniature.vocabulary import CATEGORIES
 from mitune.pretraining import models
 from mitune.pretraining.cycle import checkpoint_of
 from mitune.pretraining.data import (
@@ -25,6 +23,7 @@ from mitune.pretraining.data import (
     tokenize,
 )
 from mitune.pretraining.recipe import PretrainRecipe
+from mitune.pretraining.tokenizer import build_tokenizer
 from mitune.training.checkpoint import TrainingStep
 from mitune.training.loop import fit
 
@@ -34,7 +33,7 @@ def train_clip(
 ) -> Iterator[TrainingStep]:
     """Contrastive image-text model on fresh scenes with clean captions. Saves `folder/clip`."""
     torch.manual_seed(recipe.seed)
-    tokenizer = models.build_tokenizer(folder / "tokenizer")
+    tokenizer = build_tokenizer(folder / "tokenizer")
     clip = models.build_clip(tokenizer).to(accelerator.device)
 
     def loss(step: int, rows: Tensor) -> Tensor:

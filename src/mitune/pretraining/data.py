@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mitune.miniature.caption import corrupt, write
-from mitune.miniature.scene import (
-    CATEGORIES,
-    Description,
-    Scene,
-    sample_crowd,
-    sample_description,
-    sample_scene,
-)
+from mitune.miniature.description import Description, sample_description
+from mitune.miniature.layout import sample_crowd, sample_scene
+from mitune.miniature.scene import Scene
+from mitune.miniature.vocabulary import CATEGORIES
 from mitune.pretraining.recipe import PretrainRecipe
 
 if TYPE_CHECKING:

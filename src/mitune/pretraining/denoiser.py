@@ -15,9 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from mitune import libraries
-from mitune.miniature.scene import (
-    Description,
-)
+from mitune.miniature.description import Description
 from mitune.pretraining import models
 from mitune.pretraining.autoencoder import encoded
 from mitune.pretraining.cycle import cycle
@@ -29,6 +27,7 @@ from mitune.pretraining.data import (
     torch_rng,
 )
 from mitune.pretraining.recipe import PretrainRecipe
+from mitune.pretraining.tokenizer import build_tokenizer
 from mitune.training.checkpoint import TrainingStep
 from mitune.training.optimisation import Optimisation
 from mitune.training.task import Loss
@@ -71,7 +70,7 @@ def train_denoiser(
     Weighting: Hang et al. 2023, eq. 5 for eps.
     """
     torch.manual_seed(recipe.seed)
-    tokenizer = models.build_tokenizer(folder / "tokenizer")
+    tokenizer = build_tokenizer(folder / "tokenizer")
     text_encoder = models.build_text_encoder(tokenizer).to(accelerator.device)
     unet = models.build_unet().to(accelerator.device, memory_format=torch.channels_last)
     noise_scheduler = scheduler()

@@ -20,17 +20,19 @@ from torch import Tensor, nn
 
 from mitune import libraries
 from mitune.metrics.blip_model import answer_logits, image_states
-from mitune.metrics.blip_vqa import BlipVqaScorer
+from mitune.metrics.blip_vqa_scorer import BlipVqaScorer
 from mitune.metrics.pixels import Pixels
 from mitune.miniature.geometry import signed_distance
 from mitune.miniature.question import KINDS, Question, ask
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import CANVAS, COLOURS, SHAPES, TEXTURES, Scene
+from mitune.miniature.scene import CANVAS, Scene
+from mitune.miniature.vocabulary import COLOURS, SHAPES, TEXTURES
 from mitune.pretraining import models
 from mitune.pretraining.autoencoder import round_trip
 from mitune.pretraining.cycle import cycle
 from mitune.pretraining.data import any_scene, step_rng, torch_rng
 from mitune.pretraining.recipe import PretrainRecipe
+from mitune.pretraining.tokenizer import build_word_tokenizer
 from mitune.training.checkpoint import TrainingStep
 from mitune.training.optimisation import Optimisation
 from mitune.training.task import Loss
@@ -55,7 +57,7 @@ def train_vqa(
     autoencoder. Saves `folder/vqa` in half precision.
     """
     torch.manual_seed(recipe.seed)
-    tokenizer = models.build_word_tokenizer()
+    tokenizer = build_word_tokenizer()
     blip = models.build_vqa(tokenizer)
     nothing = nn.Linear(blip.config.vision_config.hidden_size, len(_SHOWN))
     parts = nn.ModuleDict({"blip": blip, "nothing": nothing}).to(accelerator.device)

@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 from mitune.metrics.base import MetricError
 from mitune.metrics.features import Pictures
 from mitune.miniature.caption import read
+from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render_all
-from mitune.miniature.scene import sample_scene
 from mitune.seeds import image_seed
 
 

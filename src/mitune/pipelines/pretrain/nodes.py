@@ -12,7 +12,16 @@ import pandas as pd
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from mitune.pretraining import autoencoder, card, clip, denoiser, flow, judge, question_answering
+from mitune.pretraining import (
+    autoencoder,
+    card,
+    clip,
+    denoiser,
+    flow,
+    judge,
+    question_answering,
+    vqa_card,
+)
 from mitune.pretraining.recipe import PretrainRecipe
 from mitune.training.checkpoint import TrainingStep
 
@@ -75,4 +84,4 @@ def ship(
     (shipped / "miniature-judge").mkdir(exist_ok=True)
     shutil.copy(folder / "detector.safetensors", shipped / "miniature-judge" / "judge.safetensors")
     cards = {what.name: card.write_card(shipped, recipe, what) for what in card.MINIATURES}
-    return {**cards, "miniature-vqa": card.write_vqa_card(shipped, recipe)}
+    return {**cards, "miniature-vqa": vqa_card.write_vqa_card(shipped, recipe)}
