@@ -7,31 +7,19 @@ of a batch changes their last digits at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from math import ceil
-from typing import NamedTuple
+from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 import torch
 
 from mitune.backbones import Backbone
-from mitune.candidates.batch import Batch, Prompt, batches, counts
+from mitune.candidates.batch import Batch, batches, counts
+from mitune.candidates.sampled import Image, Sampled, merged, rows_of, sample_images
 from mitune.candidates.settings import Generation
-from mitune.candidates.source import Finished, Source, seed_of, shard_keys
-from mitune.candidates.table import Sampled, Terms, appended, as_table, merged, rows_of
-from mitune.diffusion.denoiser import Condition
-from mitune.diffusion.sampling import Step, build_scheduler, initial_noise, sample
+from mitune.candidates.source import Finished, Source, shard_keys
+from mitune.candidates.table import appended, as_table
 from mitune.errors import UserError
-from mitune.estimators import information_of_groups
 from mitune.image_source import Transfer
-from mitune.memory import halved
-from mitune.seeds import image_seed
-
-
-class _Image(NamedTuple):
-    prompt: Prompt
-    number: int
 
 
 def generate(
@@ -95,7 +83,7 @@ def make_batch(
         Naming the prompts whose images or scores are not finite, when all others are yielded.
     """
     try:
-        tables = dict(_made(backbone, source, batch, settings, batch_size, transferred))
+        tables = dict(_tables(backbone, source, batch, settings, batch_size, transferred))
     except UserError as error:
         if len(batch.prompts) == 1:
             raise UserError(f"{batch}: {error} (finished prompts are kept)") from None
@@ -112,7 +100,7 @@ def make_batch(
     yield from tables.items()
 
 
-def _made(
+def _tables(
     backbone: Backbone,
     source: Source,
     batch: Batch,
@@ -121,8 +109,8 @@ def _made(
     transferred: Transfer | None,
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     last = settings.images_per_prompt
-    images = [_Image(p, number) for p in batch.prompts for number in range(batch.first, last)]
-    sampled = _sampled(backbone, source, settings, images, batch_size)
+    images = [Image(p, number) for p in batch.prompts for number in range(batch.first, last)]
+    sampled = sample_images(backbone, source, settings, images, batch_size)
     if transferred:
         sampled = [Sampled(transferred(part.latents), part.scores) for part in sampled]
     merged_samples = merged(sampled)
@@ -130,91 +118,3 @@ def _made(
     for place, prompt in enumerate(batch.prompts):
         part = rows_of(merged_samples, slice(place * each, (place + 1) * each))
         yield prompt.prompt_id, as_table(source, settings, prompt, part, batch.first)
-
-
-def _sampled(
-    backbone: Backbone,
-    source: Source,
-    settings: Generation,
-    images: Sequence[_Image],
-    batch_size: int,
-) -> list[Sampled]:
-    while True:
-        parts = np.array_split(np.arange(len(images)), ceil(len(images) / batch_size))
-        try:
-            return [
-                _painted(backbone, source, settings, [images[i] for i in part]) for part in parts
-            ]
-        except RuntimeError as error:
-            batch_size = halved(batch_size, error)
-
-
-def _painted(
-    backbone: Backbone, source: Source, settings: Generation, images: Sequence[_Image]
-) -> Sampled:
-    """One batch: sampled, scored on the path, and scored by its draws."""
-    generators = [
-        torch.Generator().manual_seed(seed_of(source, settings, prompt.prompt_id, number))
-        for prompt, number in images
-    ]
-    noise = initial_noise(backbone.latent_shape, generators).to(backbone.device)
-    prompts = list(dict.fromkeys(image.prompt for image in images))
-    owners = torch.tensor([prompts.index(image.prompt) for image in images])
-    condition = backbone.encode_prompts([prompt.prompt for prompt in prompts])[owners]
-    null = backbone.encode_prompts([""])
-    texts = [image.prompt.prompt for image in images]
-    guiding = settings.sampled_by.start(backbone, texts, condition, null, settings.steps)
-    scheduler = build_scheduler(settings.sampler, backbone.pipeline.scheduler)
-    steps = sample(guiding, scheduler, noise, generators)
-    estimator, latents = settings.scoring.path, noise
-
-    def followed() -> Iterator[Step]:
-        nonlocal latents
-        for step in steps:
-            latents = step.z_next
-            yield step
-
-    scores: dict[str, Terms] = {}
-    if estimator is None:
-        for _ in followed():
-            pass
-    else:
-        path = estimator.fold(backbone.denoiser.path, followed())
-        scores["path"] = Terms(path.increments.cpu(), path.log_snr.expand(len(images), -1))
-    drawn = _drawn_scores(backbone, settings, latents, condition, null, prompts, owners)
-    return Sampled(latents, {**scores, **drawn})
-
-
-def _drawn_scores(
-    backbone: Backbone,
-    settings: Generation,
-    latents: torch.Tensor,
-    condition: Condition,
-    null: Condition,
-    prompts: Sequence[Prompt],
-    owners: torch.Tensor,
-) -> dict[str, Terms]:
-    """The scores that noise the finished images anew; a prompt's images share the draws."""
-    drawn = settings.scoring.drawn
-    if not drawn:
-        return {}
-    groups = information_of_groups(
-        backbone.denoiser,
-        latents,
-        condition,
-        null,
-        list(drawn.values()),
-        [
-            torch.Generator().manual_seed(image_seed(settings.seed, "draws", prompt.prompt_id))
-            for prompt in prompts
-        ],
-        owners,
-    )
-    # Images of a batch are in the order of their prompts, and so are the groups.
-    return {
-        name: Terms(
-            torch.cat([group[place].increments for group in groups]).cpu(),
-            torch.stack([group[place].log_snr for group in groups]).cpu()[owners],
-        )
-        for place, name in enumerate(drawn)
-    }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,50 +11,10 @@ import torch
 from torch import Tensor
 
 from mitune.candidates.batch import Prompt
+from mitune.candidates.sampled import Sampled
 from mitune.candidates.settings import Generation
 from mitune.candidates.source import Source, seed_of, shard_key
 from mitune.errors import UserError
-
-
-@dataclass(frozen=True, eq=False)
-class Terms:
-    """Increments (B, n) of a score in nats, and the log-SNR (B, n) each was taken at."""
-
-    increments: Tensor
-    log_snr: Tensor
-
-
-@dataclass(frozen=True, eq=False)
-class Sampled:
-    """Latents (B, C, h, w) and the terms of their scores."""
-
-    latents: Tensor
-    scores: Mapping[str, Terms]
-
-
-def merged(parts: Sequence[Sampled]) -> Sampled:
-    """One batch after the other."""
-    return Sampled(
-        torch.cat([part.latents for part in parts]),
-        {
-            name: Terms(
-                torch.cat([part.scores[name].increments for part in parts]),
-                torch.cat([part.scores[name].log_snr for part in parts]),
-            )
-            for name in parts[0].scores
-        },
-    )
-
-
-def rows_of(sampled: Sampled, rows: slice) -> Sampled:
-    """Some images of a batch."""
-    return Sampled(
-        sampled.latents[rows],
-        {
-            name: Terms(terms.increments[rows], terms.log_snr[rows])
-            for name, terms in sampled.scores.items()
-        },
-    )
 
 
 def as_table(
