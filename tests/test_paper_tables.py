@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mitune import paper_tables
 from mitune.paper_tables import (
     T2I_COMPBENCH,
     Comparison,
     PaperTableError,
     beside,
+    comparison,
     for_table,
     published_tables,
 )
@@ -109,7 +109,7 @@ def test_what_may_not_be_compared_stands_apart(name, benchmark, reason: str) -> 
 
 def test_every_sign_of_a_gain_is_in_the_tables() -> None:
     methods = set(published_tables()["method"])
-    for sign in paper_tables._DIFFERENCES:
+    for sign in comparison._DIFFERENCES:
         assert any(sign in method for method in methods), sign
 
 
