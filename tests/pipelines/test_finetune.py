@@ -23,7 +23,7 @@ from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.pipelines.finetune.key import adapter_key, training_code
 from mitune.pipelines.finetune.nodes import train, with_latents
 from mitune.pipelines.shared.resources import Resources
-from mitune.training.adapter_weights import WEIGHTS
+from mitune.training.adapter_weights import WEIGHTS, digest
 from mitune.training.adapters import AdapterSettings
 from mitune.training.checkpoint import Checkpoint, TrainingStep
 from mitune.training.finetuning import Finetuning, finetune, save
@@ -239,10 +239,10 @@ def test_two_processes_train_what_one_does_in_halves(
     halves = SETTINGS.optimisation.model_copy(update={"micro_batch_size": 1, "steps": 4})
     settings = SETTINGS.model_copy(update={"optimisation": halves})
 
-    def trained(scratch: str, resources: Resources) -> tuple[bytes, pd.DataFrame]:
+    def trained(scratch: str, resources: Resources) -> tuple[str, pd.DataFrame]:
         workspace = Workspace(tmp_path / scratch, adapter_folder=tmp_path / "none")
         adapter, log = train(chosen, candidates, model, BASE, workspace, settings, resources)
-        return (Path(str(adapter.path)) / WEIGHTS).read_bytes(), log
+        return digest(Path(str(adapter.path))), log
 
     together = Resources(device="cpu", executor="processes", workers=2)
     weights, log = trained("one", ALONE)

@@ -418,13 +418,13 @@ def test_cost_is_counted_before_anything_runs(project: Path, finished) -> None:
     rows = {line.split()[0]: line.split()[1:] for line in found.stdout.splitlines() if line}
     # 2 prompts x 3 images x (3 steps x 2 branches + 2 draws x 2)
     assert rows["round_1.generate.generate_candidates"][:3] == ["6", "60", "0"]
-    assert rows["base.evaluate.generate_test_images"][:3] == ["4", "24", "0"]
+    assert rows["base.evaluate.generate_test_images"][:3] == ["4", "12", "0"]
     assert rows["round_2.finetune.train"][:3] == ["0", "0", "4"]
     weights = next((project / "data/smoke/06_models/main/round_1").rglob("*.safetensors"))
     assert float(rows["round_1.finetune.train"][3]) == pytest.approx(
         weights.stat().st_size / 1e6, abs=0.2
     )
-    assert rows["all"][:3] == ["32", "240", "16"]
+    assert rows["all"][:3] == ["32", "180", "16"]
 
 
 def test_lineage_leads_back_to_model_and_prompts(copy: Path) -> None:
@@ -432,7 +432,7 @@ def test_lineage_leads_back_to_model_and_prompts(copy: Path) -> None:
     assert found.returncode == 0, found.stderr
     for step in (
         "round_2.adapter", "by round_2.finetune.train", "round_1.adapter", "prompt_files",
-        "base_model", "params:finetune.optimisation.learning_rate = 0.001", "revision", "(given)",
+        "base_model", "params:finetune.optimisation.learning_rate = 0.002", "revision", "(given)",
     ):  # fmt: skip
         assert step in found.stdout, step
     unknown = kedro_here(copy, "lineage", "round_9.adapter", "--env=smoke")
