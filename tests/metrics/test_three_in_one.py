@@ -37,8 +37,9 @@ def test_kinds_of_prompts(prompt: str) -> None:
 def _metric(**options) -> ThreeInOne:
     judge = {"kind": "miniature", "path": MODELS / "miniature-judge/judge.safetensors"}
     clip = {"path": MODELS / "miniature-clip"}
-    vqa = {"path": MODELS / "miniature-vqa"}
-    return ThreeInOne(vqa=vqa, spatial={"detector": judge}, clip=clip, **options)
+    vqa = {"path": MODELS / "miniature-vqa", "parser": "miniature"}
+    settings = {"vqa": vqa, "spatial": {"detector": judge}, "clip": clip, "parser": "miniature"}
+    return ThreeInOne(**settings | options)
 
 
 def test_each_kind_has_its_own_mean() -> None:
@@ -66,8 +67,8 @@ def test_the_whole_prompt_is_another_metric() -> None:
     found = metric.load(cpu)(images, prompts)
     np.testing.assert_allclose(found, (vqa + clip) / 2, atol=1e-6)
     assert abs(found - _metric().load(cpu)(images, prompts)).max() > 1e-3
-    named = [_metric(adjectives=a).provenance["adjectives"] for a in ("kept", "built_in", "spacy")]
-    assert named[:2] == ["kept", "built_in"] and "en_core_web_sm" in named[2]
+    assert metric.provenance["adjectives"] == "kept"
+    assert metric.parsers == {"vqa.parser": "miniature"}
 
 
 def test_kinds_from_the_benchmarks_files(tmp_path: Path) -> None:

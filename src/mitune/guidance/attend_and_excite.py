@@ -17,8 +17,8 @@ from mitune.errors import UserError
 from mitune.guidance.base import Model
 from mitune.guidance.smoothing import smooth
 from mitune.guidance.wrapping import Wrapping
-from mitune.language.parser import ParserName
-from mitune.language.phrases import PhraseReader, tokens_in
+from mitune.language import Reader, open_reader, tokens_in
+from mitune.language.subjects import subjects
 
 _CONTRAST = 100  # of attention over tokens, before their softmax
 
@@ -37,7 +37,8 @@ class AttendAndExcite(Wrapping):
 
     Defaults: the paper's, in fractions of its 50 steps. Departures: z_t is what the network is
     given, where the release moves the sampler's state (Euler's is scaled differently); subjects
-    are the heads of noun phrases, the last piece of each, which the paper leaves to the user.
+    are the heads of noun phrases that name things (`language.subjects`), the last piece of each,
+    which the paper leaves to the user.
     `tokens: padded` is the release on SD 1.x: all positions but the first and the last compete,
     end and padding too; SD 2.1 needs `sentence`, since its padding soaks up attention. Under
     it a path score is a score, no KL: the path does not follow p(z_t | c).
@@ -55,7 +56,6 @@ class AttendAndExcite(Wrapping):
     refinements: NonNegativeInt = 20
     downsampling: PositiveInt = 4  # of the latent: 16 x 16 on Stable Diffusion
     tokens: Literal["sentence", "padded"] = "sentence"
-    parser: ParserName = "built_in"
     # Positions by prompt, counted from the start token, instead of the heads of its phrases.
     token_indices: dict[str, tuple[int, ...]] = Field(default_factory=dict)
 
@@ -86,7 +86,7 @@ class AttendAndExcite(Wrapping):
         length = condition.tensors["prompt"].shape[1]
         sentences = torch.zeros(len(prompts), length, dtype=torch.bool)
         subjects = sentences.clone()
-        reader = PhraseReader(self.parser, "guidance.parser")
+        reader = open_reader(self.parser, "guidance.parser")
         for row, prompt in enumerate(prompts):
             offsets = model.token_offsets(prompt)
             end = length - 1 if self.tokens == "padded" else len(offsets) - 1
@@ -108,10 +108,11 @@ def _subjects(
     settings: AttendAndExcite,
     prompt: str,
     offsets: Sequence[tuple[int, int]],
-    reader: PhraseReader,
+    reader: Reader,
 ) -> list[int]:
     if prompt not in settings.token_indices:
-        return [token for p in reader(prompt) for token in tokens_in(p.head, offsets)[-1:]]
+        heads = [phrase.head.span for phrase in subjects(reader(prompt))]
+        return [token for head in heads for token in tokens_in(head, offsets)[-1:]]
     given = settings.token_indices[prompt]
     last = len(offsets) - 2
     if not all(1 <= token <= last for token in given):

@@ -17,8 +17,7 @@ from mitune.diffusion.noise import NoisePath
 from mitune.diffusion.prediction import Prediction
 from mitune.guidance.base import Model
 from mitune.guidance.wrapping import Wrapping
-from mitune.language.parser import ParserName
-from mitune.language.phrases import PhraseReader, tokens_in
+from mitune.language import Reader, open_reader, tokens_in
 
 _VALUES = "values"  # the tensor of a condition that cross-attention takes its values from
 
@@ -35,8 +34,8 @@ class StructuredDiffusion(Wrapping):
     k + 1 of the paper. The unguided pair stays that of the plain network, which is the evaluation
     that this costs more per step. Under it a path score is a score, no KL.
 
-    Departures: phrases of at least `min_words` words are noun chunks (with spaCy also what hangs
-    on their nouns) where the paper takes all noun phrases of a constituency parse. A phrase that
+    Departures: phrases of at least `min_words` words are noun chunks, alone and with what hangs
+    on their nouns, where the paper takes all noun phrases of a constituency parse. A phrase that
     is the whole prompt is V_0. On Stable Diffusion XL the pooled embedding stays the prompt's.
     """
 
@@ -45,7 +44,6 @@ class StructuredDiffusion(Wrapping):
     reads_attention: ClassVar[bool] = True
 
     kind: Literal["structured_diffusion"] = "structured_diffusion"
-    parser: ParserName = "built_in"
     min_words: PositiveInt = 2
 
     def evaluations(self, steps: int) -> float:
@@ -68,7 +66,7 @@ class StructuredDiffusion(Wrapping):
             If the network has no cross-attention, or the parser is missing.
         """
         layers = attention_layers(model.network, "cross")
-        reader = PhraseReader(self.parser, "guidance.parser", nested=True)
+        reader = open_reader(self.parser, "guidance.parser")
         phrases = {prompt: self._phrases(prompt, reader) for prompt in prompts}
         if not any(phrases.values()):
             return self.underneath.start(model, prompts, condition, null, steps)
@@ -90,9 +88,10 @@ class StructuredDiffusion(Wrapping):
         )
         return StructuredDiffusionGuiding(over, model.denoiser, condition)
 
-    def _phrases(self, prompt: str, reader: PhraseReader) -> list[tuple[int, int]]:
+    def _phrases(self, prompt: str, reader: Reader) -> list[tuple[int, int]]:
         sentence = prompt.strip().rstrip(".")
-        spans = dict.fromkeys(phrase.span for phrase in reader(prompt))
+        phrases = [phrase for phrase in reader(prompt).phrases if phrase.head.is_noun]
+        spans = dict.fromkeys(span for phrase in phrases for span in (phrase.span, phrase.whole))
         return [
             (start, end)
             for start, end in spans
