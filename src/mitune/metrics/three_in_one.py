@@ -6,7 +6,7 @@ of an open-vocabulary detector it is not the published 3-in-1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitune.language import ParserName, Reader, open_reader, reader_version
+from mitune.language import ParserName, Reading, open_reader, reader_version
 from mitune.language.nouns import is_being, is_verb, words
 from mitune.language.relations import find_wording
 from mitune.metrics.base import Metric, MetricError, Scorer
@@ -113,7 +113,7 @@ class ThreeInOne(Metric):
         UserError
             If some are missing or truncated, or a parser is not installed.
         """
-        drop = str if self.adjectives == "kept" else _dropper(open_reader(self.parser, "parser"))
+        reader = None if self.adjectives == "kept" else open_reader(self.parser, "parser")
         parts = {
             "vqa": self.vqa.load(device),
             "spatial": self.spatial.load(device),
@@ -127,21 +127,18 @@ class ThreeInOne(Metric):
             for name, scorer in parts.items():
                 rows = [i for i, kind in enumerate(kinds) if name in _PARTS[kind]]
                 if rows:
-                    read = drop if name == "clip" else str
-                    total[rows] += scorer(images[rows], [read(prompts[i]) for i in rows])
+                    texts = [prompts[i] for i in rows]
+                    if name == "clip" and reader:
+                        texts = [without_adjectives(reader(text)) for text in texts]
+                    total[rows] += scorer(images[rows], texts)
             return total / np.array([len(_PARTS[kind]) for kind in kinds])
 
         return score
 
 
-def _dropper(reader: Reader) -> Callable[[str], str]:
-    """What leaves adjectives out as the official code does: words joined by spaces."""
-
-    def drop(prompt: str) -> str:
-        reading = reader(prompt)
-        return " ".join(reading.written(w.span) for w in reading.words if not w.is_adjective)
-
-    return drop
+def without_adjectives(reading: Reading) -> str:
+    """All other words joined by spaces, as the official code has it."""
+    return " ".join(reading.written(w.span) for w in reading.words if not w.is_adjective)
 
 
 def kind_of(prompt: str) -> Kind:
