@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from mitune import libraries
@@ -31,12 +32,13 @@ class AttentionLayer:
         return bool(self.module.is_cross_attention)
 
     def map(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """softmax(Q K^T / sqrt(d)) averaged over heads: (B, N, L) float32, rows summing to 1.
+        """softmax(Q K^T / sqrt(d)) averaged over heads: (B, N, L), rows summing to 1.
 
-        `queries` (B, N, C) and `keys` (B, L, C) are what the layer's projections give.
+        In float32 at least. `queries` (B, N, C) and `keys` (B, L, C) are what the layer's
+        projections give.
         """
-        heads = self.module.heads
-        q, k = (x.float().unflatten(-1, (heads, -1)).transpose(1, 2) for x in (queries, keys))
+        heads, dtype = self.module.heads, torch.promote_types(queries.dtype, torch.float32)
+        q, k = (x.to(dtype).unflatten(-1, (heads, -1)).transpose(1, 2) for x in (queries, keys))
         return (q @ k.transpose(-1, -2) * self.module.scale).softmax(dim=-1).mean(dim=1)
 
 
