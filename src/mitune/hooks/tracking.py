@@ -16,8 +16,10 @@ from typing import Any
 
 import pandas as pd
 from kedro.framework.hooks import hook_impl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mitune.errors import UserError
+from mitune.hooks.telling import fields
 from mitune.lineage.flat import flat
 from mitune.lineage.location import location
 from mitune.lineage.provenance import revision
@@ -57,7 +59,10 @@ class TrackingHooks:
     def after_context_created(self, context: Any) -> None:
         """Read the settings; nothing is imported or opened yet."""
         self._root = Path(context.project_path)
-        self._settings = Tracking(**context.config_loader["mlflow"])
+        try:
+            self._settings = Tracking.model_validate(context.config_loader["mlflow"])
+        except ValidationError as error:
+            raise UserError(fields("mlflow.yml, ", error)) from None
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: Any) -> None:

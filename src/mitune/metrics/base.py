@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from mitune.errors import UserError
 from mitune.language import ParserName, open_reader
 from mitune.metrics.remedy import hub_remedy, on_hub, remedy
+from mitune.weights import read_network
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 class Scorer(Protocol):
@@ -131,6 +134,18 @@ class Network(Weights):
         """`dtype` for torch."""
         dtype: torch.dtype = getattr(torch, self.dtype)
         return dtype
+
+    def opened(self, kind: type[Module], **settings: Any) -> Module:
+        """`kind.from_pretrained` of the path, in its precision; within `reading`.
+
+        Raises
+        ------
+        WeightsError
+            If the file is not whole, naming the tensor.
+        """
+        fix = hub_remedy(self.path, self.revision) if self.from_hub else remedy(self.path)
+        given = {"revision": self.revision, "dtype": self.torch_dtype, **settings}
+        return read_network(kind, self.path, self.path, fix, **given)
 
     def reading(self, what: str) -> AbstractContextManager[None]:
         """`reading` of its path."""

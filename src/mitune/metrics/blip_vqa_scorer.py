@@ -113,8 +113,8 @@ def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
     with settings.reading("the BLIP model"):
         if not settings.original:
             config = converted_config(path, revision)
-            model = libraries.transformers.BlipForQuestionAnswering.from_pretrained(
-                path, revision=revision, config=config
+            model = settings.opened(
+                libraries.transformers.BlipForQuestionAnswering, config=config, dtype=None
             )
             return model, libraries.transformers.BertTokenizer.from_pretrained(
                 path, revision=revision

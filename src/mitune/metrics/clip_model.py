@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 def read_clip(weights: Network) -> tuple[CLIPModel, Any]:
     """Model and tokenizer from a folder in transformers' format or a hub id."""
-    model = libraries.transformers.CLIPModel.from_pretrained(
-        weights.path, revision=weights.revision, dtype=weights.torch_dtype
-    )
+    model = weights.opened(libraries.transformers.CLIPModel)
     return model, libraries.transformers.AutoTokenizer.from_pretrained(
         weights.path, revision=weights.revision
     )

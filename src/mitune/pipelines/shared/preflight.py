@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from mitune.backbones import ModelRef, family_of
 from mitune.backbones.model_index import absent_parts, model_index
+from mitune.backbones.parts import WEIGHTED
 from mitune.candidates import Generation
 from mitune.errors import UserError
 from mitune.image_folder import read_folder
@@ -22,7 +23,6 @@ from mitune.pipelines.shared.metrics import Metrics
 from mitune.prompts import read_splits
 
 _REPRESENTATIVES = 3
-_WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
 
 
 def check_ranking(settings: Generation) -> None:
@@ -66,7 +66,7 @@ def check_model(model: ModelRef | None) -> None:
     if model.from_hub:
         return  # its weights come when they are needed
     absent = absent_parts(index)
-    parts = [Path(model.path) / part for part in index if part in _WEIGHTED and part not in absent]
+    parts = [Path(model.path) / part for part in index if part in WEIGHTED and part not in absent]
     for part in parts:
         if not list(part.glob("*.safetensors")) and not list(part.glob("*.bin")):
             raise UserError(f"{part}: no weights; restore or download the folder again")
