@@ -5,7 +5,6 @@ Nothing is subtracted for what is already done.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from kedro.pipeline.node import Node
 
 from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
-from mitune.objectives import Online
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.by_metric import train_by_metric
 from mitune.pipelines.finetune.nodes import train
 from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
+from mitune.pipelines.shared.budget import budget_of
 from mitune.pipelines.shared.resources import Resources
 from mitune.prompts import read_splits
 from mitune.training.adapters import AdapterSettings, attach
@@ -94,18 +93,10 @@ def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> 
 
 
 def _finetuning(name: str, settings: Finetuning, speed: Speed) -> Cost:
-    optimisation, objective = settings.optimisation, settings.objective
-    examples = optimisation.steps * optimisation.batch_size
-    passes = objective.passes
-    evaluations = round(examples * passes.without_gradient)
-    trajectories = 0
-    if isinstance(objective, Online):
-        trajectories = objective.rollouts * math.ceil(optimisation.steps / objective.every)
-        evaluations += trajectories * objective.evaluations
-    trained = round(examples * passes.with_gradient)
+    budget = budget_of(settings)
     size = speed.adapter_numel * _ADAPTER_BYTES
-    seconds = evaluations * speed.evaluation + trained * speed.training
-    return Cost(name, trajectories, evaluations, trained, size, seconds)
+    seconds = budget.evaluations * speed.evaluation + budget.trained * speed.training
+    return Cost(name, budget.trajectories, budget.evaluations, budget.trained, size, seconds)
 
 
 def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:
