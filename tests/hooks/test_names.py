@@ -18,7 +18,7 @@ def test_a_misspelt_block_is_named_with_its_neighbour() -> None:
     given = {"generat": {}, "evaluate": {}, "campaign": "mine", "image_source": "x", "zzz": 1}
     first, second, third = check_names(BASE, given, {"modle", "data"})
     assert first == "parameters, generat: no such name; did you mean generate?"
-    assert second.startswith("parameters, zzz: no such name; choose of campaign, compose")
+    assert second.startswith("parameters, zzz: no such name; choose of campaign, compare, compose")
     assert third == "globals, modle: no such name; did you mean model?"
 
 

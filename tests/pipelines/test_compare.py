@@ -195,6 +195,7 @@ def _search(**columns: object) -> pd.DataFrame:
     return pd.DataFrame(rows | columns)
 
 
+LOG = pd.DataFrame({"index": range(20), "loss": range(20), "gain": 1.0, "seconds": 0.1})
 GUIDANCE = pd.DataFrame({"scale": [3.0], "chosen": [True]})
 PAIRS = Compose.model_validate({"selection": {"kind": "pairs", "score": "vqa"}})
 DPO = Method(objective=DiffusionDPO(), search={"objective.beta": [1.0, 2000.0]})
@@ -202,7 +203,7 @@ DPO = Method(objective=DiffusionDPO(), search={"objective.beta": [1.0, 2000.0]})
 
 def test_facts_say_what_an_arm_has_seen_and_what_its_strength_means() -> None:
     search = _search(seconds=[2.0, math.nan])
-    facts = describe_method(_arm("dpo"))(PAIRS, COMMON, DPO, search, GUIDANCE)
+    facts = describe_method(_arm("dpo"))(PAIRS, COMMON, DPO, search, LOG, GUIDANCE)
     assert facts["rewards"] == ["vqa"] and facts["seconds"] == 2.0 and facts["scale"] == 3.0
     (arm,) = read_arms([facts["arm"]])
     assert arm.title == "Diffusion-DPO †"
@@ -210,6 +211,10 @@ def test_facts_say_what_an_arm_has_seen_and_what_its_strength_means() -> None:
         "beta 2000 in front of a mean over 512 elements is 3.91 in front of their sum"
     ]
     assert "Diffusion-DPO by vqa" in reward_note([arm], {"dpo": facts})
+    assert facts["training"] == {
+        "first": {"loss": 0.5, "gain": 1.0},
+        "last": {"loss": 18.5, "gain": 1.0},
+    }
     assert json.loads(json.dumps(facts)) == facts
     base = describe_base(BASE)(GUIDANCE)
     assert (base["evaluations"], base["trained"], base["rewards"]) == (0, 0, [])
@@ -219,9 +224,9 @@ def test_steps_cost_as_much_as_they_cost_sft() -> None:
     facts = {"base": describe_base(BASE)(GUIDANCE)}
     single = Compose.model_validate({"selection": {"kind": "top_k", "score": "path"}})
     sft = _search(point=["a", "default"], seconds=[14.0, 14.0])
-    facts["sft"] = describe_method(_arm("sft"))(single, COMMON, Method(), sft, GUIDANCE)
+    facts["sft"] = describe_method(_arm("sft"))(single, COMMON, Method(), sft, LOG, GUIDANCE)
     dpo = _search(seconds=[20.0, 22.0])
-    facts["dpo"] = describe_method(_arm("dpo"))(PAIRS, COMMON, DPO, dpo, GUIDANCE)
+    facts["dpo"] = describe_method(_arm("dpo"))(PAIRS, COMMON, DPO, dpo, LOG, GUIDANCE)
     none = pd.DataFrame()
     table = costs({name: Entry(f, none, none, {}, {}) for name, f in facts.items()})
     table = table.set_index("model")
@@ -299,6 +304,9 @@ def test_every_arm_is_on_the_page_with_all_measures(project: Path, compared) -> 
     table = pd.read_csv(folder / "costs.csv").set_index("model")
     assert table.loc["dpo", ["points", "evaluations", "trained"]].tolist() == [2, 8, 8]
     assert table.loc["d3po", "trajectories"] == 2 and table.loc["sft", "relative"] == 1
+    log = pd.read_parquet(project / "data/smoke/08_reporting/main/dpo/training_log.parquet")
+    assert log["loss"][0] == pytest.approx(math.log(2), abs=1e-6) and log["accuracy"][0] == 0.5
+    assert log["drift"][0] == 0 and log["drift"][1] > 0 and log["seconds"].min() > 0
     page = (folder / "compare.html").read_text()
     for shown in ("SFT (MI-TUNE)", "Diffusion-DPO", "D3PO †", "by vqa", "laboratory", "beta 2000"):
         assert shown in page, shown

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class TrainingStep:
     """One optimiser step: mean loss, gradient norm before clipping, learning rate.
 
-    `seconds` is what it took, which no other run has to equal.
+    `seconds` is what it took, which no other run has to equal. `watched` are means of what the
+    objective watches, by name.
     """
 
     index: int
@@ -31,6 +32,7 @@ class TrainingStep:
     grad_norm: float
     learning_rate: float
     seconds: float = field(default=math.nan, compare=False)
+    watched: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

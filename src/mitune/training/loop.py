@@ -83,7 +83,7 @@ def train(
     gradients = StepGradients(task, weights, settings.batch_size, at_once, accelerator)
     for step in range(len(log), settings.steps):
         started = time.perf_counter()
-        value = gradients(step)
+        value, watched = gradients(step)
         norm = reduce_and_clip(weights, settings.max_grad_norm, accelerator)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
             raise FloatingPointError(
@@ -98,7 +98,8 @@ def train(
             average.step(weights)
         rate = float(schedulers[0].get_last_lr()[0])
         seconds = time.perf_counter() - started
-        log.append(TrainingStep(step, value.item(), norm.item(), rate, seconds))
+        seen = {name: mean.item() for name, mean in watched.items()}
+        log.append(TrainingStep(step, value.item(), norm.item(), rate, seconds, seen))
         if checkpoint and time.monotonic() - saved > checkpoint.every:
             if accelerator.is_main_process:
                 state.save(checkpoint, log)

@@ -56,6 +56,7 @@ class TrialWork:
     def __call__(self, trial: Trial, worker: Worker) -> Iterator[Measured]:
         training = trial.training
         if not trial.trained:
+            worker.close()  # what is kept of the point before would be in the way
             steps = list(training(Rank(), worker))
             write_log(training.scratch / training.key, steps)
         cell = trial.cell

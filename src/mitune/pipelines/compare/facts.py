@@ -18,6 +18,8 @@ from mitune.training.finetuning import Finetuning
 
 Facts: TypeAlias = dict[str, Any]
 
+_NOT_SEEN = ["index", "learning_rate", "seconds"]
+
 
 def describe_method(arm: Arm) -> Callable[..., Facts]:
     """Node function for a trained arm."""
@@ -27,6 +29,7 @@ def describe_method(arm: Arm) -> Callable[..., Facts]:
         common: Finetuning,
         method: Method,
         search: pd.DataFrame,
+        training_log: pd.DataFrame,
         guidance: pd.DataFrame,
     ) -> Facts:
         chosen = search[search["chosen"]].iloc[0]
@@ -39,6 +42,7 @@ def describe_method(arm: Arm) -> Callable[..., Facts]:
             "points": len(search),
             "seconds": float(timed.mean()) if len(timed) else None,
             "elements": int(chosen["elements"]),
+            "training": training_of(training_log),
             "compose": choice.model_dump(mode="json"),
             "finetune": settings.model_dump(mode="json"),
         }
@@ -56,11 +60,20 @@ def describe_base(arm: Arm) -> Callable[..., Facts]:
             "points": 0,
             "seconds": None,
             "elements": None,
+            "training": {},
             "compose": None,
             "finetune": None,
         }
 
     return describe_untrained
+
+
+def training_of(log: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """By what is logged, its means over the first and over the last tenth of the steps."""
+    tenth = max(1, len(log) // 10)
+    seen = log.drop(columns=_NOT_SEEN, errors="ignore")
+    parts = {"first": seen.head(tenth).mean(), "last": seen.tail(tenth).mean()}
+    return {part: {str(k): float(v) for k, v in means.items()} for part, means in parts.items()}
 
 
 def _facts(arm: Arm, budget: Budget, guidance: pd.DataFrame) -> Facts:

@@ -62,6 +62,7 @@ def render_page(
         wins=_wins(win_rates),
         settings={arm.name: settings_of(facts[arm.name]) for arm in arms if arm.trained},
         reward_note=reward_note(arms, facts),
+        watched=_watched(facts),
         isnan=math.isnan,
         figure=base64.b64encode(figure).decode(),
     )
@@ -102,6 +103,12 @@ def reward_note(arms: Sequence[Arm], facts: Mapping[str, Facts]) -> str:
         f"† Chosen or trained by a metric, which then does not measure independently "
         f"(its figures are in brackets): {'; '.join(seen)}."
     )
+
+
+def _watched(facts: Mapping[str, Facts]) -> list[str]:
+    """What any arm has logged, `loss` first."""
+    logged = (name for of_arm in facts.values() for name in of_arm["training"].get("last", {}))
+    return list(dict.fromkeys(logged))
 
 
 def _by(columns: Sequence[str], table: pd.DataFrame) -> dict[Any, dict[str, Any]]:

@@ -88,7 +88,7 @@ def _guided(arm: Arm) -> list[Node]:
     model, asked = ["base_model", "adapter"], [_TUNING, _EVALUATE, _METRICS]
     images = ["guided_images", "test_prompts", *model, _EVALUATE, "guidance"]
     describe = describe_method(arm) if arm.trained else describe_base(arm)
-    described_by = ["params:compose", _COMMON, f"params:{arm.finetuning}", "search"]
+    described_by = ["params:compose", _COMMON, f"params:{arm.finetuning}", "search", "training_log"]
     return [
         Node(
             guided.paint_scales,

@@ -16,10 +16,11 @@ _LOG = "training_log.json"
 
 def write_log(folder: Path, steps: Iterable[TrainingStep]) -> None:
     """Beside the adapter in `folder`, once all steps are done; floats are exact, unlike pandas'."""
-    log = pd.DataFrame([asdict(step) for step in steps])
+    rows = [asdict(step) for step in steps]
+    log = pd.DataFrame({**row, **row.pop("watched")} for row in rows)
     (folder / _LOG).write_text(json.dumps(log.to_dict("list")))
 
 
 def read_log(folder: Path) -> pd.DataFrame:
-    """One row a step."""
+    """One row a step; a column for each thing that the objective watches."""
     return pd.DataFrame(json.loads((folder / _LOG).read_text()))

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from mitune.arm import Arm
 from mitune.candidates import ESTIMATES
 from mitune.composition import Composition
-from mitune.objectives import ObjectiveConfig, Online
+from mitune.objectives import ObjectiveConfig
 
 ArmFacts: TypeAlias = list[dict[str, Any]]
 """`Arm`s as JSON."""
@@ -41,7 +41,8 @@ def rewards_of(composition: Composition, objective: ObjectiveConfig) -> tuple[st
     is given a reward. An encoder that compares pictures is none.
     """
     chosen_by = [score for score in composition.scores if score not in ESTIMATES]
-    paid_by = [objective.reward] if isinstance(objective, Online) else []
+    metric = objective.metric
+    paid_by = [metric.name] if metric and metric.field == "reward" else []
     return tuple(dict.fromkeys([*chosen_by, *paid_by]))
 
 

@@ -17,6 +17,7 @@ from kedro.pipeline.node import Node
 
 from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
+from mitune.pipelines.compare.cost import work_of
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.by_metric import train_by_metric
 from mitune.pipelines.finetune.nodes import train
@@ -70,15 +71,20 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
     }
     found = []
     for node in nodes:
-        if node.func not in _COSTLY:
-            continue
         parameters = [catalog.load(name) for name in node.inputs if name.startswith("params:")]
-        settings = next(p for p in parameters if isinstance(p, Generation | Finetuning))
-        if isinstance(settings, Generation):
-            texts = next(counts[name] for name in node.inputs if name in counts)
-            found.append(_generation(node.name, texts, settings, speed))
+        if node.func in _COSTLY:
+            work = [next(p for p in parameters if isinstance(p, Generation | Finetuning))]
         else:
-            found.append(_finetuning(node.name, settings, speed))
+            work = list(work_of(node, parameters))
+        texts = next((counts[name] for name in node.inputs if name in counts), 0)
+        parts = [
+            _generation(node.name, texts, settings, speed)
+            if isinstance(settings, Generation)
+            else _finetuning(node.name, settings, speed)
+            for settings in work
+        ]
+        if parts:
+            found.append(total(parts, node.name))
     return found
 
 
@@ -159,11 +165,11 @@ def _timed(action: Any, repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def total(costs: Iterable[Cost]) -> Cost:
-    """The sum over nodes."""
+def total(costs: Iterable[Cost], name: str = "all") -> Cost:
+    """The sum, under a name."""
     found = list(costs)
     return Cost(
-        "all",
+        name,
         sum(c.images for c in found),
         sum(c.evaluations for c in found),
         sum(c.training for c in found),
