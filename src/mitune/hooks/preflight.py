@@ -169,11 +169,19 @@ def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:
     """The model must have what the guidance of every stage reads. Raises UserError."""
     from mitune.candidates import Generation
     from mitune.pipelines.shared.preflight import check_guidance
+    from mitune.pipelines.shared.schedule import check_schedule
 
     for name in sorted(used) if "base_model" in used else ():
         settings = catalog.load(name) if name.startswith("params:") else None
         if isinstance(settings, Generation):
-            check_guidance(name.removeprefix("params:"), settings, catalog.load("base_model"))
+            block, model = name.removeprefix("params:"), catalog.load("base_model")
+            check_guidance(block, settings, model)
+            check_schedule(block, settings, _painter(block, catalog) or model)
+
+
+def _painter(block: str, catalog: CatalogProtocol) -> Any:
+    """Who paints the candidates, if not the model itself."""
+    return catalog.load("image_source") if block == "generate" else None
 
 
 def _check_versions(versions: Mapping[str, str], catalog: CatalogProtocol) -> None:

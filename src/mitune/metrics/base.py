@@ -178,6 +178,22 @@ def reading(what: str, path: Path, revision: str | None = None, file: str = "") 
         raise MetricError(f"{path}: {what} {broken}; {fix}") from None
 
 
+def check_scores(name: str, scores: NDArray[np.float64], pictures: Sequence[str]) -> None:
+    """A score that is no number is refused, wherever one is taken: no mean leaves it out.
+
+    Raises
+    ------
+    MetricError
+        Naming the first of `pictures` whose score is not finite.
+    """
+    bad = ~np.isfinite(scores)
+    if bad.any():
+        raise MetricError(
+            f"{pictures[int(bad.argmax())]}: {name} is not finite (and of {int(bad.sum()) - 1} "
+            "more pictures); use dtype float32, or restore its weights"
+        )
+
+
 def batches(count: int, size: int) -> Iterator[slice]:
     """0..count in slices of `size`."""
     return (slice(start, start + size) for start in range(0, count, size))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mitune import libraries
 from mitune.metrics.base import Network, batches
+from mitune.metrics.prompt_limit import warn_of_cut
 
 if TYPE_CHECKING:
     from transformers import CLIPModel
@@ -34,6 +35,7 @@ class ClipEncoders:
         read: Callable[[Network], tuple[CLIPModel, Any]] = read_clip,
     ) -> None:
         """Read the model. Raises MetricError if weights are missing or truncated."""
+        self._source = weights.path
         with weights.reading("the CLIP model"):
             model, self._tokenizer = read(weights)
         self._model = model.eval().to(device)
@@ -65,6 +67,7 @@ class ClipEncoders:
         """(N, D) float32; what is longer than the model reads is cut off."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if new:
+            warn_of_cut(self._tokenizer, new, self._tokenizer.model_max_length, self._source)
             tokens = self._tokenizer(
                 new, padding="max_length", truncation=True, return_tensors="pt"
             ).to(self._model.device)

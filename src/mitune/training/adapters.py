@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import nn
 
 from mitune import libraries
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NAME = "default"
 REFERENCE = "reference"
+_WIDEST = 4096  # a rank above the width of a layer adds nothing to it
 # Of UNets, and besides of the text stream of MMDiT.
 _ATTENTION = (
     *("to_q", "to_k", "to_v", "to_out.0"),
@@ -40,7 +41,7 @@ class AdapterSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["dora", "lora"] = "dora"
-    rank: PositiveInt = 32
+    rank: int = Field(default=32, ge=1, le=_WIDEST)
     alpha: PositiveInt = 32
     targets: Literal["attention", "attention_and_feed_forward"] = "attention_and_feed_forward"
 
