@@ -44,6 +44,7 @@ class PreflightHooks:
         """Cross-check parameters; look for model and metric files."""
         from mitune.candidates import Generation
         from mitune.pipelines.shared import preflight
+        from mitune.pipelines.studies.preflight import check_benches
 
         used = pipeline.inputs()
         try:
@@ -66,6 +67,7 @@ class PreflightHooks:
                 preflight.check_model(catalog.load(name))
             _check_guidance(used, catalog)
             _check_chosen_metrics(pipeline, catalog)
+            check_benches(used, lambda kind, block: _typed(kind, block, catalog))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:
