@@ -19,7 +19,7 @@ from mitune.pipelines.quality.pipeline import create_pipeline as quality
 from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_arm
 from mitune.pipelines.score.pipeline import create_pipeline as score
-from mitune.pipelines.studies.pipeline import create_pipeline as studies
+from mitune.pipelines.studies.pipeline import create_categories, create_studies
 from mitune.pipelines.survey_analysis.pipeline import create_pipelines as surveys
 
 DEFAULT_ROUNDS = 2
@@ -46,7 +46,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "pretrain": pretrain(),
         "score": score(),
         "guidance_grid": guidance_grid(rounds),
-        "studies": studies(),
+        "studies": create_studies(),
+        "categories": create_categories(),
         "quality": quality(arms_of(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)},
         **surveys({r: arms_of(r) for r in range(1, MAX_ROUNDS + 1)}, DEFAULT_ROUNDS),

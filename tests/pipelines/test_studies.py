@@ -1,5 +1,6 @@
 """`kedro run --pipeline=studies`: sets, real pictures, what holds, and only the new arm runs."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,16 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from mitune.candidates import Generation, Scoring
 from mitune.errors import UserError
 from mitune.miniature.caption import read
 from mitune.miniature.captioned import draw_captioned
 from mitune.miniature.prompts import split_of
+from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.studies.arm import StudyArm
 from mitune.pipelines.studies.pairs import ManifestPictures, RenderedPictures
 from mitune.pipelines.studies.parameters import Studies
+from mitune.pipelines.studies.preflight import check_studies
 from mitune.pipelines.studies.sets import REAL, compose_sets, described, set_of
 from mitune.pipelines.studies.table import HOLDS, REVERSED, UNDECIDED, verdict
 from mitune.statistics import Interval
@@ -115,9 +119,8 @@ def test_what_has_a_kind_is_replaced_and_blocks_are_changed_by_field() -> None:
     [
         ({"selection": BEST, "mean": {"best": 1.0}}, "drop one of them"),
         ({"finetune": {"seed": 1}}, "selection is missing"),
-        ({"mean": {"best": 0.5}}, "add up to 1"),
-        ({"mean": {"best": 0.5, "other": None}}, "add up to 1"),
-        ({"mean": {"nobody": 1.0}}, "no trained arm 'nobody'"),
+        ({"mean": {"best": 0.5}}, r"add up to 1, not 0\.5"),
+        ({"mean": ["nobody"]}, "no trained arm 'nobody'"),
         ({"selection": {**BEST, "kind": "pairs"}, "real": 0.5}, "single ones"),
         ({"selection": BEST, "images": 4}, "images_per_prompt is only 3"),
     ],
@@ -148,6 +151,32 @@ def test_an_arm_that_cannot_choose_is_named() -> None:
         compose_sets(_pool(), _studies(late={"selection": BEST, "round": 2}))
     with pytest.raises(UserError, match=r"^arms\.odd\.categories: no candidates of texture"):
         compose_sets(_pool(), _studies(odd={"selection": BEST, "categories": ["texture"]}))
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ({"selection": {**BEST, "score": "hps"}}, r"studies\.arms\.arm: goes by 'hps'"),
+        ({"selection": {**BEST, "score": "clip"}, "round": 2}, "candidates of round 2 have only"),
+        ({"selection": {**BEST, "k": 4}}, "needs 4 candidates of a prompt, and it has 3"),
+        ({"selection": {**BEST, "k": 3}, "images": 2}, "needs 3 .* and it has 2"),
+        ({"selection": BEST, "categories": ["shape"]}, "no prompts of shape; choose of color"),
+        ({"selection": BEST, "finetune": {"stop": 1}}, r"arms\.arm\.finetune\.stop: Extra inputs"),
+        ({"selection": BEST, "finetune": {"objective": {"kind": "mapo"}}}, "trains on Pair"),
+        (
+            {"selection": BEST, "finetune": {"objective": {"kind": "dpok", "reward": "clip"}}},
+            "needs a metric to train",
+        ),
+    ],
+)
+def test_what_an_arm_cannot_have_is_said_before_a_model_is_loaded(
+    arm: dict[str, object], message: str
+) -> None:
+    generate = Generation(images_per_prompt=3, scoring=Scoring(information={"draws": 2}))
+    metrics = Metrics.model_validate({"scorers": {"clip": {"kind": "clip_score", "path": "x"}}})
+    studies = _studies(arm=arm)
+    with pytest.raises(UserError, match=message):
+        check_studies("studies", studies, generate, metrics, Finetuning(), ["color"])
 
 
 def test_a_claim_holds_when_its_interval_is_above_zero() -> None:
@@ -218,3 +247,23 @@ def test_every_arm_is_measured_and_then_only_a_new_one(project: Path, finished) 
     wrong = run(project, "--pipeline=studies", "--params=studies.arms.mi.images=9")
     assert wrong.returncode == 1 and "Traceback" not in wrong.stderr
     assert "images_per_prompt is only 4" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_categories_end_in_a_cross_table_and_a_mean_of_adapters(project: Path) -> None:
+    done = run(project, "--pipeline=categories")
+    assert done.returncode == 0, done.stderr[-2000:]
+    reports = project / "data/smoke/08_reporting/main/categories"
+    results = pd.read_csv(reports / "results.csv")
+    crossed = results[(results["study"] == "combining") & (results["metric"] == "judge")]
+    table = crossed.pivot(index="model", columns="category", values="mean")
+    assert {"color", "shape", "merged", "joint"} < set(table.index)
+    assert {"color", "shape", "all"} == set(table.columns) and table.notna().all(axis=None)
+    sets = pd.read_csv(reports / "sets.csv").set_index("arm")
+    assert sets.loc["joint", "lines"] == sets.loc["color", "lines"] + sets.loc["shape", "lines"]
+    claims = pd.read_csv(reports / "claims.csv").set_index("says")
+    assert claims.loc["Color's own adapter beats the mean there", "category"] == "color"
+    folder = project / "data/smoke/06_models/main/categories/merged/merged__0"
+    facts = json.loads((folder / "adapter.json").read_text())
+    assert facts["weights"] == {"color": 0.5, "shape": 0.5} and facts["rank"] == 4
+    assert "61.57" in (reports / "categories.html").read_text()

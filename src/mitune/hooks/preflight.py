@@ -51,6 +51,7 @@ class PreflightHooks:
         _check_runner(str(run_params.get("runner")))
         from mitune.candidates import Generation
         from mitune.pipelines.shared import preflight
+        from mitune.pipelines.studies.preflight import check_benches
 
         used = pipeline.inputs()
         try:
@@ -75,6 +76,7 @@ class PreflightHooks:
             _check_guidance(used, catalog)
             _check_chosen_metrics(pipeline, catalog)
             _check_methods(choices, pipeline, catalog)
+            check_benches(used, lambda kind, block: _typed(kind, block, catalog))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, model_validator
 from typing_extensions import Self
@@ -11,8 +11,13 @@ from typing_extensions import Self
 from mitune.composition import Composition
 from mitune.training.finetuning import Finetuning
 
+_EXACT = 1e-6
 _WHOLE = ("objective", "timesteps")
-Share = Annotated[float, Field(gt=0, le=1)]
+Mean: TypeAlias = (
+    Annotated[tuple[str, ...], Field(min_length=1)]
+    | Annotated[dict[str, FiniteFloat], Field(min_length=1)]
+)
+Share: TypeAlias = Annotated[float, Field(gt=0, le=1)]
 
 
 class Undecided(BaseModel):
@@ -50,8 +55,8 @@ class StudyArm(BaseModel):
     finetune
         What differs of `finetune`.
     mean, rank
-        No training: the mean of these arms' effective weights, with weights that add up to 1 (or
-        all null, the plain mean), cut to `rank`, or exact.
+        No training: the mean of these arms' effective weights, a list for the plain one, or arms
+        with weights that add up to 1; cut to `rank`, or exact.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +69,7 @@ class StudyArm(BaseModel):
     selection: Composition | None = None
     real: Share | None = None
     finetune: dict[str, Any] = Field(default_factory=dict)
-    mean: dict[str, FiniteFloat | None] | None = Field(default=None, min_length=1)
+    mean: Mean | None = None
     rank: PositiveInt | None = None
 
     @model_validator(mode="after")
@@ -78,10 +83,11 @@ class StudyArm(BaseModel):
                 f"real: pictures go into sets of single ones, and selection.kind "
                 f"{self.selection.kind!r} makes {self.selection.rows}; drop one of them"
             )
-        weights = list((self.mean or {}).values())
-        given = [weight for weight in weights if weight is not None]
-        if given and (len(given) < len(weights) or abs(sum(given) - 1) > 1e-6):
-            raise ValueError("mean: give all of them weights that add up to 1, or all null")
+        if isinstance(self.mean, dict) and abs(sum(self.mean.values()) - 1) > _EXACT:
+            raise ValueError(
+                f"mean: weights add up to 1, not {sum(self.mean.values()):g}; a list of arms gives "
+                "the plain mean"
+            )
         return self
 
     @property
@@ -92,10 +98,9 @@ class StudyArm(BaseModel):
     @property
     def shares(self) -> dict[str, float]:
         """Of the arms in the mean, adding up to 1."""
-        parts = self.mean or {}
-        return {
-            name: 1 / len(parts) if weight is None else weight for name, weight in parts.items()
-        }
+        if isinstance(self.mean, dict):
+            return self.mean
+        return {name: 1 / len(self.mean) for name in self.mean} if self.mean else {}
 
     def chooser(self, repeat: int) -> Composition:
         """How it chooses; what is drawn at random is drawn anew for every repeat."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
@@ -18,15 +20,26 @@ from mitune.pipelines.studies.parameters import Studies, Study
 _NOTHING = Comparison((), ())
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Studies on one set of candidates, as they came out.
+
+    `categories`: of their prompts. `figures`: PNG by study.
+    """
+
+    name: str
+    studies: Studies
+    categories: Sequence[str]
+    results: pd.DataFrame
+    claims: pd.DataFrame
+    sets: pd.DataFrame
+    figures: Mapping[str, bytes]
+
+
 def render_page(
-    studies: Studies,
+    benches: Sequence[Bench],
     units: Mapping[str, Units],
     laboratory: bool,
-    categories: Sequence[str],
-    results: pd.DataFrame,
-    claims: pd.DataFrame,
-    sets: pd.DataFrame,
-    figures: Mapping[str, bytes],
     rank_figure: bytes,
     timings: Mapping[str, float],
 ) -> str:
@@ -34,37 +47,65 @@ def render_page(
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("mitune.pipelines.studies").joinpath("templates/studies.html").read_text()
     )
-    rows = {
-        (row.study, row.model, row.category, row.metric): row
-        for row in results.itertuples(index=False)
-    }
-    shown = studies.shown
-    published = {name: _published(study) for name, study in shown.items()}
-    treated = {panel.table for panels in published.values() for panel in panels}
+    sections = [
+        _section(bench, name, study)
+        for bench in benches
+        for name, study in bench.studies.shown.items()
+    ]
+    treated = {panel.table for section in sections for panel in section["published"]}
     return template.render(
-        studies=shown,
-        arms=studies.every,
-        repeats=studies.repeats,
+        sections=sections,
+        claims=[claim for bench in benches for claim in _claims(bench)],
+        repeats=max(bench.studies.repeats for bench in benches),
         units=units,
         metric=next(iter(units)),
         laboratory=laboratory,
-        categories=[*categories] if len(categories) == 1 else [ALL, *categories],
         total=ALL,
-        rows=rows,
-        claims=claims.to_dict("records"),
-        sets=sets.set_index("arm").to_dict("index"),
-        published=published,
-        counterparts={name: _counterparts(study) for name, study in shown.items()},
-        elsewhere={
-            panel: note
+        elsewhere=[
+            {"panel": panel, "note": note}
             for table, note in ELSEWHERE.items()
             for panel in for_table(table, _NOTHING)
             if panel.table not in treated
-        },
-        figures={name: base64.b64encode(png).decode() for name, png in figures.items()},
+        ],
         rank_figure=base64.b64encode(rank_figure).decode(),
-        timings={name: spent for name, spent in timings.items() if _is_ours(name)},
+        timings={
+            node: spent
+            for node, spent in timings.items()
+            if node.partition(".")[0] in {bench.name for bench in benches}
+        },
     )
+
+
+def _section(bench: Bench, name: str, study: Study) -> dict[str, Any]:
+    """What the page shows of one study."""
+    results = bench.results[bench.results["study"] == name]
+    categories = list(bench.categories)
+    return {
+        "name": name,
+        "study": study,
+        "labels": _labels(bench),
+        "cells": {
+            (row.model, row.category, row.metric): row for row in results.itertuples(index=False)
+        },
+        "sets": bench.sets.set_index("arm").to_dict("index"),
+        "categories": [ALL, *categories] if len(categories) > 1 else [],
+        "published": _published(study),
+        "counterparts": _counterparts(study),
+        "figure": base64.b64encode(bench.figures[name]).decode(),
+    }
+
+
+def _claims(bench: Bench) -> list[dict[str, Any]]:
+    labels = _labels(bench)
+    rows = bench.claims.astype(object).where(bench.claims.notna(), None)
+    return [
+        {**dict(row), "first": labels[row["higher"]], "second": labels[row["lower"]]}
+        for _, row in rows.iterrows()
+    ]
+
+
+def _labels(bench: Bench) -> dict[str, str]:
+    return {name: arm.label for name, arm in bench.studies.every.items()}
 
 
 def _published(study: Study) -> tuple[Panel, ...]:
@@ -72,7 +113,7 @@ def _published(study: Study) -> tuple[Panel, ...]:
 
 
 def _counterparts(study: Study) -> dict[str, str]:
-    """What the paper's row of an arm has, in its first panel: `58.12 color, 47.48 shape (%)`."""
+    """What the paper's row of an arm has, in the first panel that has it."""
     found = {}
     panels = _published(study)
     for arm, method in study.beside.items():
@@ -83,7 +124,3 @@ def _counterparts(study: Study) -> dict[str, str]:
                     said = ", ".join(f"{name} {cell.text}" for name, cell in pairs)
                     found[arm] = f"{method}: {said} ({panel.metric}, {panel.unit})"
     return found
-
-
-def _is_ours(node: str) -> bool:
-    return node.startswith(("studies.", "categories."))

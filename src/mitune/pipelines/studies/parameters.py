@@ -8,18 +8,26 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from typing_extensions import Self
 
+from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.studies.arm import StudyArm
 from mitune.pipelines.studies.pairs import ManifestPictures, PairSource
 
+STUDIES, CATEGORIES = "studies", "categories"
+"""Blocks of parameters, and the pipelines of that name."""
+
 
 class Claim(BaseModel):
-    """What a paper concludes: arm `higher` is above arm `lower` on the headline metric."""
+    """What a paper concludes: arm `higher` is above arm `lower` on the headline metric.
+
+    `category`: on the prompts of this one alone; none: on all.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     says: str
     higher: str
     lower: str
+    category: str | None = None
 
 
 class Study(BaseModel):
@@ -63,14 +71,16 @@ class Studies(BaseModel):
 
     `images_per_prompt`: candidates that the arms choose from, painted as `generate` says; those
     that are there already are kept. `repeats`: trainings of each arm, with seeds one after the
-    other. `real`: pictures with captions, for arms that mix them in.
+    other. `real`: pictures with captions, for arms that mix them in. `prompts`: its own, where they
+    are not the main job's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images_per_prompt: PositiveInt
+    images_per_prompt: int = Field(ge=3)  # the first, the middle and the last are shown
     repeats: PositiveInt = 1
     real: PairSource | None = None
+    prompts: Prompts | None = None
     arms: dict[str, StudyArm | None]
     studies: dict[str, Study | None]
 

@@ -10,10 +10,11 @@ import pandas as pd
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.comparison import paired, summarise
 from mitune.datasets.shards import Shards
+from mitune.errors import UserError
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.studies.measuring import read_measured
-from mitune.pipelines.studies.parameters import Studies
+from mitune.pipelines.studies.parameters import Claim, Studies
 from mitune.pipelines.studies.sets import described
 from mitune.statistics import Interval
 
@@ -60,7 +61,7 @@ def _results(
         yield summary.assign(study=name, between=[spread[pair] for pair in pairs])
 
 
-_CLAIM_COLUMNS = ["study", "says", "higher", "lower", "mean", "low", "high", "verdict"]
+_CLAIM_COLUMNS = ["study", *Claim.model_fields, "mean", "low", "high", "verdict"]
 
 
 def _claims(
@@ -68,9 +69,19 @@ def _claims(
 ) -> Iterator[dict[str, Any]]:
     for name, study in studies.shown.items():
         for claim in study.claims:
-            found = paired(tables, claim.higher, claim.lower, metrics.headline)
+            pair = {name: _of(tables[name], claim.category) for name in (claim.higher, claim.lower)}
+            found = paired(pair, claim.higher, claim.lower, metrics.headline)
             interval = {"mean": found.mean, "low": found.low, "high": found.high}
             yield {"study": name, **claim.model_dump(), **interval, "verdict": verdict(found)}
+
+
+def _of(table: pd.DataFrame, category: str | None) -> pd.DataFrame:
+    if category is None:
+        return table
+    rows = table[table["category"] == category]
+    if rows.empty:
+        raise UserError(f"studies: a claim is about category {category!r}, which has no prompts")
+    return rows
 
 
 def verdict(difference: Interval) -> str:
