@@ -345,16 +345,22 @@ def test_the_chosen_point_and_guidance_are_the_best_on_tuning_prompts(
 
 
 @pytest.mark.slow
-def test_another_point_of_one_arm_trains_that_point_and_touches_no_other_arm(
+def test_other_points_of_one_arm_are_trained_and_no_other_arm_is_touched(
     project: Path, compared
 ) -> None:  # type: ignore[no-untyped-def]
-    points = project / "data/smoke/06_models/main/dpo/points"
+    """One of the new points is trained, one leaves the finite numbers; two were there."""
+    smoke = project / "data/smoke"
+    points, cells = smoke / "06_models/main/dpo/points", smoke / "04_feature/main/dpo/search"
     logs = {p.parent.name: p.read_text() for p in points.glob("*/training_log.json")}
-    config = project / "another.yml"
-    searched = {"objective.beta": [2000.0, 10.0]}
+    searched = {
+        "objective.beta": [2000.0],
+        "optimisation.learning_rate": [1e-3, 2e-3, 5e-3, 1e30],
+    }
     given = {"arms": list(ARMS), "methods": {"dpo": {"search": searched}}}
+    config = project / "another.yml"
     config.write_text(yaml.safe_dump({"run": {"params": {"compare": given}}}))
-    again = run(project, "--pipeline=compare", f"--config={config}", "--only-missing-outputs")
+    asked = ("--pipeline=compare", f"--config={config}")
+    again = run(project, *asked, "--only-missing-outputs")
     assert again.returncode == 0, again.stderr[-3000:]
     completed = [
         line.partition("Completed node: ")[2]
@@ -362,17 +368,24 @@ def test_another_point_of_one_arm_trains_that_point_and_touches_no_other_arm(
         if "Completed node: " in line
     ]
     assert completed[0] == "dpo.search.try_points"
-    others = [name for name in completed if not name.startswith(("dpo.", "quality.dpo."))]
-    assert set(others) <= {
-        f"compare.{node}" for node in ("tabulate", "count_wins", "draw_methods", "write_page")
-    }
+    others = {name for name in completed if not name.startswith(("dpo.", "quality.dpo."))}
+    report = ("tabulate", "count_wins", "draw_methods", "write_page")
+    assert others <= {f"compare.{node}" for node in report}
     after = {p.parent.name: p.read_text() for p in points.glob("*/training_log.json")}
-    assert len(after) == len(logs) + 2 and {name: after[name] for name in logs} == logs
-    search = pd.read_csv(project / "data/smoke/08_reporting/main/dpo/search.csv")
-    assert len(search) == 4
-    unsearched = kedro_here(
+    assert after.keys() - logs.keys() == {"beta_2000.0__learning_rate_0.005"}
+    assert {name: after[name] for name in logs} == logs
+    search = pd.read_csv(smoke / "08_reporting/main/dpo/search.csv").set_index("point")
+    lost = search.loc["beta_2000.0__learning_rate_1e+30"]
+    assert "is not finite" in lost["diverged"] and math.isnan(lost["value"]) and not lost["chosen"]
+    assert search["diverged"].isna().sum() == 3 and search["chosen"].sum() == 1
+
+    written = {p.stem: p.stat().st_mtime_ns for p in cells.iterdir()}
+    whole = run(project, *asked, "--nodes=dpo.search.try_points")
+    assert whole.returncode == 0 and "4/4" in whole.stderr, whole.stderr[-3000:]
+    assert {p.stem: p.stat().st_mtime_ns for p in cells.iterdir()} == written
+    untrained = kedro_here(
         project, "run", "--env=smoke", "--pipeline=compare", "--nodes=dpo.search.choose_point",
         "--params=compare.methods.dpo.optimisation.weight_decay=0.5",
     )  # fmt: skip
-    assert unsearched.returncode == 1 and "Traceback" not in unsearched.stderr
-    assert "not trained yet with these settings" in unsearched.stderr
+    assert untrained.returncode == 1 and "Traceback" not in untrained.stderr
+    assert "not trained yet with these settings" in untrained.stderr

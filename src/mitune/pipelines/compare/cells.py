@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,12 +19,19 @@ from mitune.pipelines.guidance_grid.cells import Cell
 from mitune.pipelines.guidance_grid.nodes import CellWork
 from mitune.training.adapter_weights import digest
 
+DIVERGED, SETTINGS = "diverged", "settings"
+
 
 class Measured(NamedTuple):
-    """A trained point and its scores."""
+    """A trained point and its scores; no adapter, and why, if its training diverged."""
 
-    adapter: AdapterRef
+    adapter: AdapterRef | None
     table: pd.DataFrame
+
+
+def diverged_key(training: Training) -> str:
+    """Names a training that was tried and came to nothing."""
+    return f"diverged-{training.key}"
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,19 @@ class TrialWork:
         training = trial.training
         if not trial.trained:
             worker.close()  # what is kept of the point before would be in the way
-            steps = list(training(Rank(), worker))
+            try:
+                steps = list(training(Rank(), worker))
+            except FloatingPointError as error:  # too far out: as bad as can be, but no accident
+                yield Measured(None, _diverged(training, str(error)))
+                return
             write_log(training.scratch / training.key, steps)
         cell = trial.cell
         (table,) = self.measure(cell, worker)
         yield Measured(cell.source.adapter, table)
+
+
+def _diverged(training: Training, reason: str) -> pd.DataFrame:
+    table = pd.DataFrame({DIVERGED: [reason]})
+    settings = training.settings.model_dump(mode="json")
+    table.attrs = {"key": diverged_key(training), SETTINGS: json.dumps(settings)}
+    return table

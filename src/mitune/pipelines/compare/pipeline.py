@@ -6,7 +6,7 @@ from kedro.pipeline import Node, Pipeline
 
 from mitune.arm import Arm
 from mitune.pipelines.arms import BASE, ROUNDS
-from mitune.pipelines.compare import guided, search
+from mitune.pipelines.compare import choice, guided, search
 from mitune.pipelines.compare.facts import describe_base, describe_method
 from mitune.pipelines.compare.report import draw_methods, write_page
 from mitune.pipelines.compare.table import tabulate
@@ -75,7 +75,7 @@ def _search(arm: Arm) -> list[Node]:
             name="try_points",
         ),
         Node(
-            search.choose_point,
+            choice.choose_point,
             ["points", "search_cells", *given, "workspace", _COMMON, method, *asked],
             ["search", "adapter", "training_log"],
             name="choose_point",

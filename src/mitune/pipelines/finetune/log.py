@@ -16,9 +16,8 @@ _LOG = "training_log.json"
 
 def write_log(folder: Path, steps: Iterable[TrainingStep]) -> None:
     """Beside the adapter in `folder`, once all steps are done; floats are exact, unlike pandas'."""
-    rows = [asdict(step) for step in steps]
-    watched = [row.pop("watched") for row in rows]
-    log = pd.DataFrame(row | seen for row, seen in zip(rows, watched, strict=True))
+    rows = [asdict(step) | dict(step.watched) for step in steps]
+    log = pd.DataFrame(rows).drop(columns="watched")
     (folder / _LOG).write_text(json.dumps(log.to_dict("list")))
 
 
