@@ -36,16 +36,17 @@ class AttendAndExcite(Wrapping):
     `thresholds` up to `refinements` times more, until the loss is at most 1 - threshold. One
     gradient pass ends at the last map that it needs, and after the last altered step there is none.
 
-    Defaults: the paper's, in fractions of its 50 steps. On latents of 64 x 64 r is 1; elsewhere
-    r = sqrt(h w) / 64, as the norm of a latent is, so that a step moves the same part of it.
-    Thresholds are shares of attention over tokens, which no grid changes. By default `downsampling`
-    is 4, or the network's nearest to it. Departures: z_t is what the network is
-    given, where the release moves the sampler's state (Euler's is scaled differently); subjects
-    are the heads of noun phrases that name things (`language.subjects`), the last piece of each,
-    which the paper leaves to the user.
-    `tokens: padded` is the release on SD 1.x: all positions but the first and the last compete,
-    end and padding too; SD 2.1 needs `sentence`, since its padding soaks up attention. Under
-    it a path score is a score, no KL: the path does not follow p(z_t | c).
+    Defaults: the paper's, in fractions of its 50 steps. r = sqrt(h w) / 64 for latents of h x w: 1
+    where the paper's are, elsewhere in proportion to the norm of noise, so that a step moves the
+    same part of it. Thresholds are shares of attention among tokens, whatever the grid. By default
+    `downsampling` is 4, or the network's nearest to it. `tokens: padded` is the release on SD 1.x:
+    all positions but the first and the last compete, end and padding too; SD 2.1 needs `sentence`,
+    since its padding soaks up attention. Under it a path score is a score, no KL: the path does
+    not follow p(z_t | c).
+
+    Departures: z_t is what the network is given, where the release moves the sampler's state
+    (Euler's is scaled differently); subjects are the heads of noun phrases that name things, the
+    last piece of each, which the paper leaves to the user.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
