@@ -1,6 +1,7 @@
 """A project that is broken in one way at a time, and asked through the command line."""
 
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -12,17 +13,20 @@ from typing import Any
 import pytest
 import yaml
 
+from mitune.pipeline_registry import register_pipelines
 from tests.pipelines.conftest import copy_project, kedro_here
 
 CASES = Path(__file__).parent / "cases"
+_PLACE = re.compile(r"\{(pipelines|parameters of \w+)\}")
 
 
 @dataclass(frozen=True)
 class Case:
     """A line of the table: what is asked for, of which files, and the end of it.
 
-    `said`: the error's whole text; `{project}` stands for the project's folder. Where files of a
-    set are named in any order, one of several. `files`: by path within the project a text, bytes,
+    `said`: the error's whole text; `{project}` stands for the project's folder, `{parameters of
+    ENV}` for an environment's files of parameters, `{pipelines}` for all of them. Where files of
+    a set are named in any order, one of several. `files`: by path within the project a text, bytes,
     null (not there), or one of the ways to break a file that `_break` knows.
     """
 
@@ -88,6 +92,19 @@ def _break(file: Path, content: Any) -> None:
         file.write_text(content["repeat"] * content["times"] + content.get("end", ""))
     else:
         raise ValueError(content)
+
+
+def expected(world: Path, case: Case) -> list[str]:
+    """What `case` may say, in the edited `world`."""
+    given = [case.said] if isinstance(case.said, str) else case.said
+    return [_PLACE.sub(lambda found: _standing_for(world, found.group(1)), text) for text in given]
+
+
+def _standing_for(world: Path, name: str) -> str:
+    if name == "pipelines":
+        return ", ".join(register_pipelines())
+    files = sorted((world / "conf" / name.removeprefix("parameters of ")).glob("parameters*.yml"))
+    return ", ".join(str(file).replace(str(world), "{project}") for file in files)
 
 
 def error_of(world: Path, asked: str) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import pytest
@@ -73,8 +74,14 @@ def test_the_docs_sets_are_what_their_objectives_train_on() -> None:
                 check_rows(arm, Compose.model_validate(params[name]), training)
 
 
+class Trained(NamedTuple):
+    data: Path
+    chosen: pd.DataFrame
+    adapter: Path
+
+
 @pytest.fixture(scope="module")
-def trained(project: Path) -> Path:
+def trained(project: Path) -> Trained:
     """Candidates of round 1, pairs of them and an adapter, in a campaign of their own."""
     _run(
         project,
@@ -82,7 +89,10 @@ def trained(project: Path) -> Path:
         compose={"selection": {"kind": "pairs", "score": "information"}},
         finetune={"objective": {"kind": "diffusion_dpo"}},
     )
-    return project / "data/smoke"
+    data = project / "data/smoke"
+    chosen = pd.read_parquet(data / "05_model_input/sets/round_1/finetuning_set.parquet")
+    newest = max((data / "06_models/sets/round_1/adapter").iterdir())
+    return Trained(data, chosen, newest / "adapter")
 
 
 def _run(project: Path, nodes: str, **params: object) -> None:
@@ -96,32 +106,31 @@ def _tried(project: Path, nodes: str, **params: object):  # type: ignore[no-unty
     return run(project, f"--nodes={nodes}", f"--config={config}")
 
 
-def test_an_adapter_is_trained_on_pairs(trained: Path) -> None:
-    chosen = pd.read_parquet(trained / "05_model_input/sets/round_1/finetuning_set.parquet")
-    assert chosen["role"].tolist() == ["winner", "loser"] * 2
-    by_role = chosen.set_index(["example", "role"])["information"].unstack()
+def test_an_adapter_is_trained_on_pairs(trained: Trained) -> None:
+    assert trained.chosen["role"].tolist() == ["winner", "loser"] * 2
+    by_role = trained.chosen.set_index(["example", "role"])["information"].unstack()
     assert (by_role["winner"] > by_role["loser"]).all()
-    (weights,) = (trained / "06_models/sets/round_1").rglob("*.safetensors")
+    (weights,) = trained.adapter.glob("*.safetensors")
     ups = [tensor for name, tensor in load_file(weights).items() if "lora.up" in name]
     assert len(ups) > 10 and all(tensor.any() for tensor in ups)
 
 
-def test_rewards_choose_and_weigh(project: Path, trained: Path) -> None:
+def test_rewards_choose_and_weigh(project: Path, trained: Trained) -> None:
     _run(
         project,
         "round_1.rank.measure_candidates,round_1.compose.compose,round_1.finetune.train,"
         "report.round_1.note_reward",
         compose={"selection": {"kind": "weighted", "score": "clip", "threshold": 0.0, "k": None}},
     )
-    chosen = pd.read_parquet(trained / "05_model_input/sets/round_1/finetuning_set.parquet")
-    measured = pd.read_parquet(trained / "04_feature/sets/round_1/measurements.parquet")
+    chosen = pd.read_parquet(trained.data / "05_model_input/sets/round_1/finetuning_set.parquet")
+    measured = pd.read_parquet(trained.data / "04_feature/sets/round_1/measurements.parquet")
     assert sorted(chosen["weight"]) == sorted(measured.loc[measured["clip"] > 0, "clip"])
-    reward = trained / "08_reporting/sets/round_1/reward_used.json"
+    reward = trained.data / "08_reporting/sets/round_1/reward_used.json"
     assert json.loads(reward.read_text()) is True
 
 
 def test_a_set_that_cannot_be_trained_on_stops_before_any_node(
-    project: Path, trained: Path
+    project: Path, trained: Trained
 ) -> None:
     dpo = {"objective": {"kind": "diffusion_dpo"}}
     found = _tried(project, "round_1.compose.compose,round_1.finetune.train", finetune=dpo)

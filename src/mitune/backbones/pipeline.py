@@ -47,7 +47,7 @@ class PipelineBackbone(ABC):
                 part.requires_grad_(False).eval()
         for name in self.last_layers:
             # Rounded predictions would be the least digits of their difference, which MI is.
-            getattr(self.network, name).float().register_forward_pre_hook(_in_float32)
+            getattr(self.network, name).float().register_forward_pre_hook(_in_its_dtype)
 
     @classmethod
     def open(
@@ -159,8 +159,9 @@ class PipelineBackbone(ABC):
         return torch.cat(latents)
 
 
-def _in_float32(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return tuple(tensor.float() for tensor in inputs)
+def _in_its_dtype(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    dtype = next(layer.parameters()).dtype
+    return tuple(tensor.to(dtype) for tensor in inputs)
 
 
 def _at_once(pixels_each: int) -> int:

@@ -51,6 +51,7 @@ class PreflightHooks:
         _check_runner(str(run_params.get("runner")))
         from mitune.candidates import Generation
         from mitune.pipelines.shared import preflight
+        from mitune.pipelines.studies.preflight import check_benches
 
         used = pipeline.inputs()
         try:
@@ -74,6 +75,8 @@ class PreflightHooks:
                 preflight.check_model(catalog.load(name))
             _check_guidance(used, catalog)
             _check_chosen_metrics(pipeline, catalog)
+            _check_methods(choices, pipeline, catalog)
+            check_benches(used, lambda kind, block: _typed(kind, block, catalog))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:
@@ -140,6 +143,28 @@ def _check_chosen_metrics(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
         settings = catalog.load(name)
         if isinstance(settings, Finetuning):
             check_metric(name.removeprefix("params:"), settings, catalog.load("params:metrics"))
+
+
+def _check_methods(
+    choices: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+) -> None:
+    """Arms of the bench must be trainable at every point. Raises UserError."""
+    from mitune.pipelines.arms import METHODS
+    from mitune.pipelines.compare.parameters import Compare
+    from mitune.pipelines.compare.preflight import check_methods
+    from mitune.pipelines.shared.metrics import Metrics
+    from mitune.training.finetuning import Finetuning
+
+    nodes = {node.name for node in pipeline.nodes}
+    searched = [arm for arm in METHODS if f"{arm.name}.search.try_points" in nodes]
+    if searched:
+        check_methods(
+            searched,
+            _typed(Compare, "compare", catalog),
+            choices,
+            _typed(Finetuning, "finetune", catalog),
+            _typed(Metrics, "metrics", catalog),
+        )
 
 
 def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:

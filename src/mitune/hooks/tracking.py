@@ -183,7 +183,7 @@ class TrackingHooks:
         metrics = [
             Metric(name, float(row[name]), 0, int(row["index"]))
             for row in log.to_dict("records")
-            for name in ("loss", "grad_norm")
+            for name in log.columns.drop(["index", "learning_rate", "seconds"], errors="ignore")
         ]
         for start in range(0, len(metrics), 900):
             self._client.log_batch(run, metrics=metrics[start : start + 900])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from mitune.errors import UserError
+from mitune.language import ParserName, open_reader
 from mitune.metrics.remedy import hub_remedy, on_hub, remedy
 from mitune.weights import read_network
 
@@ -56,6 +57,15 @@ class Metric(BaseModel):
         }
 
     @property
+    def parsers(self) -> dict[str, ParserName]:
+        """Who reads its prompts, by field: `parser`, or of a part `vqa.parser`."""
+        return {
+            f"{name}.{field}": parser
+            for name, part in self._parts.items()
+            for field, parser in part.parsers.items()
+        }
+
+    @property
     def published(self) -> str | None:
         """The same metric's name in `mitune.paper_tables`: same weights, version and arithmetic.
 
@@ -64,13 +74,17 @@ class Metric(BaseModel):
         return None
 
     def check(self, prompts: Sequence[str]) -> None:
-        """Refuse prompts that the metric cannot read, before anything is loaded.
+        """Refuse prompts that the metric or its parsers cannot read, before any weight is.
 
         Raises
         ------
-        MetricError
+        UserError
             Naming the prompt.
         """
+        for field, parser in self.parsers.items():
+            reader = open_reader(parser, field)
+            for prompt in prompts:
+                reader(prompt)
 
     @property
     def provenance(self) -> dict[str, str]:

@@ -13,6 +13,7 @@ from mitune.backbones.parts import WEIGHTED
 from mitune.candidates import Generation
 from mitune.errors import UserError
 from mitune.image_folder import read_folder
+from mitune.language import require_parser
 from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
 from mitune.metrics.remedy import remedy
@@ -73,13 +74,15 @@ def check_model(model: ModelRef | None) -> None:
 
 
 def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
-    """A guidance that reads attention needs a UNet.
+    """A guidance that reads attention needs a UNet, and one that reads prompts its parser.
 
     Raises
     ------
     UserError
         Naming the field.
     """
+    for field, parser in settings.guidance.parsers.items():
+        require_parser(parser, f"{name}.guidance.{field}")
     if settings.guidance.reads_attention and family_of(model).network_name != "unet":
         raise UserError(
             f"{name}.guidance.kind is {settings.guidance.kind!r}, which reads a UNet's attention; "
@@ -88,9 +91,11 @@ def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
 
 
 def check_metrics(metrics: Metrics) -> None:
-    """Weights that metrics read from local files must be there and whole."""
+    """Weights that metrics read from local files must be there and whole, and their parsers."""
     for name, config in metrics.scorers.items():
         check_files(f"metrics.scorers.{name}", config)
+        for field, parser in config.parsers.items():
+            require_parser(parser, f"metrics.scorers.{name}.{field}")
 
 
 def check_quality(settings: QualitySettings) -> None:
