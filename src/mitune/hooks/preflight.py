@@ -222,17 +222,18 @@ def _fields(error: ParameterValidationError) -> str:
     for line in str(error).splitlines():
         named = re.match(r"- Parameter '(.+?)': (.*)", line)
         if named:
-            block = named.group(1)
+            block, field = named.group(1), ""
             if "validation error" not in named.group(2):
                 found.append(f"parameters, {block}: {named.group(2)}")
         elif line.startswith("    "):
             continue  # a link to the documentation of pydantic
         elif line.startswith("  "):
             reason = line.strip().split(" [type=")[0]
-            reason = reason.replace("Extra inputs are not permitted", "no such name")
+            unknown = "Extra inputs are not permitted"
             given = re.search(r"input_value=([^{].*), input_type=", line)
-            got = f", not {given.group(1)}" if given else ""
-            found.append(f"parameters, {block}.{field}: {reason}{got}")
-        else:
-            field = line.strip()
+            got = f", not {given.group(1)}" if given and unknown not in reason else ""
+            reason = reason.replace(unknown, "no such name").removeprefix("Value error, ")
+            found.append(f"parameters, {block}{field}: {reason}{got}")
+        elif not line.startswith("Parameter validation failed"):
+            field = f".{line.strip()}"
     return "\n".join(found) or flat(error)

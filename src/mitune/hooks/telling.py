@@ -55,8 +55,9 @@ def fields(where: str, error: ValidationError) -> str:
     """`mlflow.yml, enabled: Input should be a valid boolean, not 'perhaps'`, a line each."""
     lines = []
     for found in error.errors():
-        reason = found["msg"].replace("Extra inputs are not permitted", "no such name")
-        given = "" if isinstance(found["input"], dict) else f", not {found['input']!r}"
+        unknown = found["type"] == "extra_forbidden"
+        reason = "no such name" if unknown else found["msg"].removeprefix("Value error, ")
+        given = "" if unknown or isinstance(found["input"], dict) else f", not {found['input']!r}"
         lines.append(f"{where}{'.'.join(map(str, found['loc']))}: {reason}{given}")
     return "\n".join(lines)
 

@@ -21,6 +21,9 @@ def check_schedule(block: str, settings: Generation, model: ModelRef) -> None:
     where = f"{block}."
     try:
         scheduler = build_scheduler(settings.sampler, trained)
+        most = int(trained.config.num_train_timesteps)
+        if settings.steps > most:
+            raise UserError(f"steps: {settings.steps}, but the model's schedule has {most}")
         scheduler.set_timesteps(settings.steps)
         path = noise_path(trained)
         where = f"{block}.scoring.path."
