@@ -19,6 +19,7 @@ from mitune.objectives.d3po import D3PO
 from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.pipelines.arms import BASE, METHODS
+from mitune.pipelines.compare.cost import work_of
 from mitune.pipelines.compare.facts import describe_base, describe_method
 from mitune.pipelines.compare.guided import best_scale
 from mitune.pipelines.compare.page import reward_note, settings_of
@@ -30,6 +31,8 @@ from mitune.pipelines.compare.verdict import verdict
 from mitune.pipelines.compare.wiring import of_arms, without_unread
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.compose.wiring import wired
+from mitune.pipelines.evaluate.parameters import Evaluation
+from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.shared.arms import read_arms, rewards_of
 from mitune.pipelines.shared.budget import Budget, budget_of
 from mitune.pipelines.shared.metrics import Metrics
@@ -165,6 +168,25 @@ def test_network_evaluations_are_counted() -> None:
     rolled = D3PO(images=2, rollouts=4, every=3, steps=5, guidance_scale=2.0)
     found = budget_of(COMMON.model_copy(update={"objective": rolled}))
     assert found == Budget(trajectories=12, evaluations=12 * 5 * 2 + 28 * 2, trained=56)
+
+
+def test_the_bench_is_counted_before_it_runs() -> None:
+    nodes = {node.name: node for node in of_arms(("dpo",)).nodes}
+    tuning, evaluation = GuidanceGrid(scales=(1.0, 3.0), images_per_prompt=5), Evaluation()
+    given = [tuning, COMMON, DPO, evaluation]
+    *work, last = work_of(nodes["dpo.search.try_points"], given)
+    assert [*work[::2], work[1].images_per_prompt, last] == [
+        *DPO.points(COMMON).values(), 5, work[1]
+    ]  # fmt: skip
+    scales = work_of(nodes["dpo.guided.paint_scales"], given)
+    assert [(each.guidance.scale, each.images_per_prompt) for each in scales] == [
+        (1.0, 5),
+        (3.0, 5),
+    ]
+    (guided,) = work_of(nodes["dpo.guided.generate_guided_images"], given)
+    assert guided.sampled_by.evaluations(10) == 20
+    assert guided.images_per_prompt == evaluation.images_per_prompt
+    assert not list(work_of(nodes["dpo.compose.compose"], given))
 
 
 def test_candidates_are_measured_only_for_who_reads_that() -> None:

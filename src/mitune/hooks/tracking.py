@@ -104,6 +104,7 @@ class TrackingHooks:
 
     def _open(self, run_params: dict[str, Any], catalog: Any) -> None:
         from mlflow import MlflowClient
+        from mlflow.entities import Param
 
         uri = self._settings.tracking_uri
         if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
@@ -126,8 +127,11 @@ class TrackingHooks:
         self._parent = self._client.create_run(self._experiment, tags=tags).info.run_id
         self._children = {}
         parameters = catalog.load("parameters") if "parameters" in catalog else {}
-        for key, value in flat("", parameters).items():
-            self._client.log_param(self._parent, _name(key), str(value)[:500])
+        params = [
+            Param(_name(key), str(value)[:500]) for key, value in flat("", parameters).items()
+        ]
+        for start in range(0, len(params), 100):  # MLflow's limit
+            self._client.log_batch(self._parent, params=params[start : start + 100])
 
     def _experiment_id(self) -> str:
         name = self._settings.experiment
