@@ -75,10 +75,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished(
-    project: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str
-) -> subprocess.CompletedProcess[str]:
-    """The main job, run once for all workers of pytest; `project` gets a copy of its results."""
+def untouched(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The project after the main job, run once for all workers of pytest; to be copied only."""
     own = tmp_path_factory.getbasetemp()
     folder = (own if worker_id == "master" else own.parent) / "finished"
     said = folder / "said.json"
@@ -87,5 +85,21 @@ def finished(
             copy_project(folder)
             done = kedro(folder, "run", "--env=smoke", "--pipeline=mitune")
             said.write_text(json.dumps([done.args, done.returncode, done.stdout, done.stderr]))
-    shutil.copytree(folder / "data/smoke", project / "data/smoke", dirs_exist_ok=True)
-    return subprocess.CompletedProcess(*json.loads(said.read_text()))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(project: Path, untouched: Path) -> subprocess.CompletedProcess[str]:
+    """How the main job went; `project` gets a copy of its results."""
+    shutil.copytree(untouched / "data/smoke", project / "data/smoke", dirs_exist_ok=True)
+    return subprocess.CompletedProcess(*json.loads((untouched / "said.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def own(untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after the main job, to be changed by the tests of one module."""
+    said = json.loads((untouched / "said.json").read_text())
+    assert said[1] == 0, said[3][-3000:]
+    folder = tmp_path_factory.mktemp("own") / "project"
+    shutil.copytree(untouched, folder)
+    return folder

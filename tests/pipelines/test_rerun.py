@@ -116,11 +116,11 @@ PARAMETERS = {
 
 
 @pytest.fixture
-def copy(project: Path, finished, tmp_path: Path, monkeypatch) -> Path:
+def copy(untouched: Path, finished, tmp_path: Path, monkeypatch) -> Path:
     """The finished project, to be changed; this process stands in it."""
     assert finished.returncode == 0, finished.stderr[-3000:]
     folder = tmp_path / "copy"
-    shutil.copytree(project, folder)
+    shutil.copytree(untouched, folder)
     monkeypatch.chdir(folder)
     bootstrap_project(folder)
     return folder
