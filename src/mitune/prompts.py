@@ -53,7 +53,7 @@ def read_splits(
     """
     _check_categories(categories)
     lines = {split: list(of_split) for split, of_split in source.read(path, categories).items()}
-    known = dict.fromkeys(line.category for line in lines["train"])
+    known = dict.fromkeys(line.category for of_split in lines.values() for line in of_split)
     _check_categories(list(known))
     for split in _CUT:
         if split not in lines:
@@ -61,7 +61,8 @@ def read_splits(
             lines[split] = _draw(lines["train"], split, count, seed, fits, True) if count else []
             texts = {line.text for line in lines[split]}
             lines["train"] = [line for line in lines["train"] if line.text not in texts]
-            _check_left(path, known, lines["train"], split)
+            _check_left(path, known, lines["train"], f"lower prompts.{split}_per_category or")
+    _check_left(path, known, lines["train"], "those of the test set are not taken:")
     if not lines["test"]:
         raise PromptError(
             f"{path}: has no test prompts of its own; prompts.test_per_category says how many to "
@@ -90,15 +91,12 @@ def _check_categories(categories: Sequence[str]) -> None:
             )
 
 
-def _check_left(
-    path: Path, known: Iterable[str], train: Sequence[PromptLine], split: Split
-) -> None:
+def _check_left(path: Path, known: Iterable[str], train: Sequence[PromptLine], fix: str) -> None:
     left = {line.category for line in train}
     for category in known:
         if category not in left:
             raise PromptError(
-                f"{path}: no prompt of {category} is left to train on; lower "
-                f"prompts.{split}_per_category or add prompts"
+                f"{path}: no prompt of {category} is left to train on; {fix} add prompts"
             )
 
 

@@ -1,6 +1,7 @@
 """Kedro settings of the project."""
 
 from mitune.environments import Environments
+from mitune.hooks.at_work import AtWorkHooks
 from mitune.hooks.choosing import ChoosingHooks
 from mitune.hooks.environment import EnvironmentHooks
 from mitune.hooks.lineage import LineageHooks
@@ -10,6 +11,7 @@ from mitune.hooks.tracking import TrackingHooks
 
 HOOKS = (
     EnvironmentHooks(),
+    AtWorkHooks(),
     PreflightHooks(),
     ChoosingHooks(),
     TimingHooks(),

@@ -25,7 +25,8 @@ class Case:
     """A line of the table: what is asked for, of which files, and the end of it.
 
     `said`: the error's whole text; `{project}` stands for the project's folder, `{parameters of
-    ENV}` for an environment's files of parameters, `{pipelines}` for all of them. Where files of
+    ENV}` for an environment's files of parameters, `{pipelines}` for all of them, `{others}` for
+    what a registry has besides. Where files of
     a set are named in any order, one of several. `files`: by path within the project a text, bytes,
     null (not there), or one of the ways to break a file that `_break` knows.
     """
@@ -94,10 +95,11 @@ def _break(file: Path, content: Any) -> None:
         raise ValueError(content)
 
 
-def expected(world: Path, case: Case) -> list[str]:
-    """What `case` may say, in the edited `world`."""
+def agrees(said: str, world: Path, case: Case) -> bool:
+    """Whether it is what `case` says, in the edited `world`."""
     given = [case.said] if isinstance(case.said, str) else case.said
-    return [_PLACE.sub(lambda found: _standing_for(world, found.group(1)), text) for text in given]
+    texts = [_PLACE.sub(lambda found: _standing_for(world, found.group(1)), t) for t in given]
+    return any(re.fullmatch(re.escape(t).replace(r"\{others\}", ".*"), said) for t in texts)
 
 
 def _standing_for(world: Path, name: str) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edges.conftest import CASES, Case, cases, edited, error_of, expected
+from tests.edges.conftest import CASES, Case, agrees, cases, edited, error_of
 
 EVERY = [case for table in sorted(CASES.glob("*.yml")) for case in cases(table.stem)]
 
@@ -12,4 +12,5 @@ EVERY = [case for table in sorted(CASES.glob("*.yml")) for case in cases(table.s
 @pytest.mark.parametrize("case", EVERY, ids=str)
 def test_it_is_one_line(case: Case, world: Path) -> None:
     with edited(world, case.files):
-        assert error_of(world, case.asked) in expected(world, case)
+        said = error_of(world, case.asked)
+        assert agrees(said, world, case), said

@@ -34,6 +34,10 @@ def _hooks(root: Path, **settings) -> TrackingHooks:
     return hooks
 
 
+def _warned(caplog) -> list[str]:
+    return [r.message for r in caplog.records if r.name.startswith("mitune")]
+
+
 def _evaluation(score: float) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -91,6 +95,55 @@ def test_a_tracking_failure_warns_and_the_run_goes_on(tmp_path: Path, caplog) ->
         hooks.after_dataset_saved("base.evaluation", _evaluation(0.5))
         hooks.after_pipeline_run()
     assert any("tracking off" in r.message for r in caplog.records)
+
+
+@pytest.mark.slow
+def test_names_that_mlflow_refuses_are_cleaned_and_runs_end_whatever_fails(
+    tmp_path: Path, caplog
+) -> None:
+    from mlflow import MlflowClient
+
+    catalog = DataCatalog(
+        {n: _Kept({"mlflow": "evaluation"}) for n in ("base.evaluation", "round_1.evaluation")}
+    )
+    catalog["parameters"] = {"metrics": {"a&b": 1}}
+    hooks = _hooks(tmp_path)
+    hooks.before_pipeline_run({"pipeline_name": "mitune", "run_id": "now"}, catalog)
+    table = _evaluation(0.25).replace({"category": {"color": "Food & Beverage"}})
+    hooks.after_dataset_saved("base.evaluation", table)
+    assert not _warned(caplog)
+    hooks.after_dataset_saved("round_1.evaluation", table.drop(columns="prompt_id"))
+    (warned,) = _warned(caplog)
+    assert warned.startswith("tracking off for this run (KeyError: ")
+    hooks.after_dataset_saved("round_1.evaluation", table)  # is not tracked any more
+    hooks.after_pipeline_run()
+
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("mitune")
+    runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    assert runs["base"].data.metrics["judge_Food _ Beverage"] == 0.25
+    assert runs["mitune"].data.params["metrics.a_b"] == "1"
+    assert {run.info.status for run in runs.values()} == {"FAILED"}
+    assert "judge" not in runs["round_1"].data.metrics
+
+
+@pytest.mark.slow
+def test_a_copied_project_does_not_write_into_the_old_one(tmp_path: Path, caplog) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    catalog = DataCatalog({"base.evaluation": _Kept({"mlflow": "evaluation"})})
+    first = _hooks(old)
+    first.before_pipeline_run({"pipeline_name": "mitune"}, catalog)
+    first.after_pipeline_run()
+    old.rename(new)
+    hooks = _hooks(new)
+    hooks.before_pipeline_run({"pipeline_name": "mitune"}, catalog)
+    (warned,) = _warned(caplog)
+    assert f"experiment 'mitune' keeps its artifacts in {old.as_uri()}/mlartifacts" in warned
+    assert "name another experiment, or move the database away" in warned
+    hooks.after_dataset_saved("base.evaluation", _evaluation(0.5))
+    hooks.after_pipeline_run()
+    assert not old.exists()
 
 
 def test_disabled_tracking_imports_nothing(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 from kedro.framework.cli.utils import env_option
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from mitune.cli.catalogs import disk_catalog
 from mitune.errors import UserError
@@ -24,7 +24,13 @@ def paper_table(project: Any, campaign: str, env: str | None, table: str) -> Non
     catalog, _ = disk_catalog(project, env, {"campaign": campaign})
     if not catalog.exists("published_comparison"):
         raise click.ClickException(f"campaign {campaign}: no report; run its pipeline `report`")
-    comparison = TypeAdapter(Comparison).validate_python(catalog.load("published_comparison"))
+    try:
+        found = catalog.load("published_comparison")
+        comparison = TypeAdapter(Comparison).validate_python(found)
+    except ValidationError:
+        raise click.ClickException(
+            f"campaign {campaign}: published_comparison is damaged; run its pipeline `report` again"
+        ) from None
     panels = comparison.panels
     if table:
         try:

@@ -15,7 +15,7 @@ _SEQUENTIAL = {"SequentialRunner", "kedro.runner.SequentialRunner"}
 
 
 def _sequential(context: click.Context, option: click.Parameter, value: Any) -> Any:
-    from mitune.hooks.preflight import OTHER_RUNNER
+    from mitune.hooks.asked import OTHER_RUNNER
 
     if option.name == "is_async":
         other = bool(value)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import locale
+import sys
 import traceback
 from collections.abc import Callable
 from copy import copy
@@ -53,6 +57,7 @@ def _traceback_option() -> click.Option:
 
 def _telling_step(command: click.Command, step: str) -> Callable[..., Any]:
     def run(*arguments: Any, **options: Any) -> Any:
+        _check_encoding()
         try:
             return getattr(type(command), step)(command, *arguments, **options)
         except click.ClickException as error:
@@ -71,6 +76,21 @@ def _telling_step(command: click.Command, step: str) -> Callable[..., Any]:
             raise click.ClickException(line) from None
 
     return run
+
+
+def _check_encoding() -> None:
+    """Prompts are read and written in UTF-8, and terminals that have less of it show what they can.
+
+    Raises ClickException where Python would take another encoding for files.
+    """
+    encoding = locale.getpreferredencoding(False)
+    if codecs.lookup(encoding).name != "utf-8":
+        raise click.ClickException(
+            f"this shell's encoding of files is {encoding}; set PYTHONUTF8=1, or a UTF-8 locale"
+        )
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _asked(arguments: tuple[Any, ...]) -> bool:

@@ -20,9 +20,10 @@ class RecordDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
     def load(self) -> dict[str, Any]:
         """What has been recorded so far; a broken file counts as nothing."""
         try:
-            return dict(json.loads(self._filepath.read_text()))
-        except (OSError, ValueError):
+            found = json.loads(self._filepath.read_text())
+        except (OSError, ValueError, RecursionError):
             return {}
+        return found if isinstance(found, dict) else {}
 
     def save(self, data: dict[str, Any]) -> None:
         """Replace the record in one move."""

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
+
+from mitune.datasets.shard_file import read_shard, write_shard
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,18 @@ class Shards(Mapping[str, pd.DataFrame]):
     def __getitem__(self, prompt_id: str) -> pd.DataFrame:
         path = self.files[prompt_id]
         try:
-            return pd.read_parquet(path)
+            return read_shard(path)
         except FileNotFoundError:
             raise KeyError(prompt_id) from None
-        except pa.ArrowInvalid:
-            raise DatasetError(f"{path}: truncated; delete it and rerun generate") from None
+        except ValueError as error:
+            raise DatasetError(
+                f"{path}: truncated or changed ({error}); run what makes it again with "
+                "--only-missing-outputs, which makes it anew"
+            ) from None
+
+    def whole(self, prompt_id: str) -> bool:
+        """Whether a shard is there as it was written: all of it is read."""
+        return is_whole(self.files.get(prompt_id))
 
     def manifest(self, prompt_id: str) -> Manifest | None:
         """What a shard says of itself; None if there is none, or a broken one."""
@@ -68,8 +76,23 @@ def manifest_of(shard: Path) -> Manifest | None:
         attrs = json.loads(footer.metadata[b"PANDAS_ATTRS"])
         columns = tuple(footer.schema.to_arrow_schema().names)
         return Manifest(attrs["key"], footer.num_rows, columns, attrs.get("made_by", {}))
-    except (OSError, pa.ArrowInvalid, KeyError, ValueError, TypeError):
+    except Exception:  # whichever of the many that pyarrow and json raise
         return None
+
+
+def is_whole(shard: Path | None) -> bool:
+    """Whether a shard is there as it was written."""
+    try:
+        return shard is not None and read_shard(shard) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def _is_there(shard: Path, path: Path) -> bool:
+    """Whether `path` is the file `shard`, or a whole copy of it."""
+    if path.exists() and path.samefile(shard):
+        return True
+    return manifest_of(shard) == manifest_of(path) and is_whole(path)
 
 
 def shards_in(folder: Path) -> Shards:
@@ -96,15 +119,15 @@ class ShardsDataset(AbstractDataset[dict[str, pd.DataFrame | Path], Shards]):
         self._folder.mkdir(parents=True, exist_ok=True)
         for prompt_id, shard in data.items():
             path = self._folder / f"{prompt_id}.parquet"
-            if isinstance(shard, Path) and manifest_of(shard) == manifest_of(path):
+            if isinstance(shard, Path) and _is_there(shard, path):
                 continue
             partial = path.with_suffix(".partial")
             try:
                 if isinstance(shard, Path):
                     shutil.copyfile(shard, partial)
+                    os.replace(partial, path)
                 else:
-                    shard.to_parquet(partial, index=False)
-                os.replace(partial, path)
+                    write_shard(shard, path)
             except OSError as error:
                 partial.unlink(missing_ok=True)
                 raise DatasetError(

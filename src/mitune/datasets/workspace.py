@@ -13,7 +13,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mitune.datasets.shards import Shards, manifest_of
+from mitune.datasets.shards import Shards, is_whole, manifest_of
 from mitune.training.adapter_weights import FACTS, digest
 
 
@@ -34,12 +34,15 @@ class Workspace:
         self._adapter_folder = adapter_folder
 
     def shards(self, keys: Mapping[str, str]) -> Shards:
-        """Shards that were made under these keys, by name; of several the one with most rows."""
+        """Shards that were made under these keys, by name; of several the one with most rows.
+
+        What is not as it was written counts as missing.
+        """
         most: dict[str, tuple[int, Path]] = {}
         for folder in self._shard_folders:
             for file in sorted(folder.rglob("*.parquet")):
                 manifest = manifest_of(file) if file.stem in keys else None
-                if manifest and manifest.key == keys[file.stem]:
+                if manifest and manifest.key == keys[file.stem] and is_whole(file):
                     most[file.stem] = max(
                         most.get(file.stem, (0, file)),
                         (manifest.rows, file),

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import AbstractVersionedDataset, CatalogProtocol, DatasetError
+from kedro.io import CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from pydantic import BaseModel, ValidationError
 
 from mitune.errors import UserError
+from mitune.hooks.asked import check_runner, check_versions
 from mitune.hooks.choosing import COMPOSITIONS
 from mitune.hooks.names import check_session
-from mitune.hooks.telling import fields, flat, one_line
+from mitune.hooks.telling import fields, of_parameters, one_line
 
-# What is resumed, and what a result came from, is known by the order in which nodes begin and end.
-OTHER_RUNNER = (
-    "nodes run one after the other, or what made a result would not be known; leave --runner and "
-    "--async out: resources.workers says how many processes share the work of a node"
-)
 _CHOICE = f"params:{COMPOSITIONS}"
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -41,21 +35,21 @@ class PreflightHooks:
         try:
             context.params  # reading them validates them  # noqa: B018
         except ParameterValidationError as error:
-            raise click.ClickException(_fields(error)) from None
+            raise click.ClickException(of_parameters(error)) from None
 
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
     ) -> None:
         """Cross-check parameters; look for model and metric files."""
-        _check_runner(str(run_params.get("runner")))
+        check_runner(str(run_params.get("runner")))
         from mitune.candidates import Generation
         from mitune.pipelines.shared import preflight
         from mitune.pipelines.studies.preflight import check_benches
 
         used = pipeline.inputs()
         try:
-            _check_versions(run_params.get("load_versions") or {}, catalog)
+            check_versions(run_params.get("load_versions") or {}, catalog)
             choices = {
                 name.removeprefix("params:"): catalog.load(name)
                 for name in sorted(used)
@@ -67,10 +61,7 @@ class PreflightHooks:
                 _check_choices(choices, generate, pipeline, catalog)
                 if any("rank" in node.tags for node in pipeline.nodes):
                     preflight.check_ranking(generate)
-            if {"prompt_files", "params:prompts"} <= used:
-                preflight.check_prompts(
-                    catalog.load("prompt_files"), catalog.load("params:prompts")
-                )
+            _check_prompts(used, catalog)
             for name in sorted({"base_model", "image_source"} & used):
                 preflight.check_model(catalog.load(name))
             _check_guidance(used, catalog)
@@ -95,12 +86,6 @@ class PreflightHooks:
         line = one_line(error)
         if line is not None:
             raise click.ClickException(line) from None
-
-
-def _check_runner(runner: str) -> None:
-    """`runner` as Kedro's records have it; None is its default. Raises ClickException."""
-    if runner != "None" and not re.search(r"\bSequentialRunner\b", runner):
-        raise click.ClickException(f"{runner}: {OTHER_RUNNER}")
 
 
 def _typed(settings: type[Settings], block: str, catalog: CatalogProtocol) -> Settings:
@@ -167,6 +152,17 @@ def _check_methods(
         )
 
 
+def _check_prompts(used: set[str], catalog: CatalogProtocol) -> None:
+    """Prompts must be there, and every metric able to read them. Raises UserError."""
+    from mitune.pipelines.shared import preflight
+
+    if {"prompt_files", "params:prompts"} <= used:
+        folder, settings = catalog.load("prompt_files"), catalog.load("params:prompts")
+        prompts = preflight.check_prompts(folder, settings)
+        if "params:metrics" in used:
+            preflight.check_readable(prompts, catalog.load("params:metrics"))
+
+
 def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:
     """The model must have what the guidance of every stage reads. Raises UserError."""
     from mitune.candidates import Generation
@@ -186,20 +182,6 @@ def _painter(block: str, catalog: CatalogProtocol) -> Any:
     return catalog.load("image_source") if block == "generate" else None
 
 
-def _check_versions(versions: Mapping[str, str], catalog: CatalogProtocol) -> None:
-    """Versions that were asked for must be there, whoever reads them. Raises UserError."""
-    for name, version in versions.items():
-        dataset = catalog.get(name) if name in catalog else None
-        if not isinstance(dataset, AbstractVersionedDataset):
-            raise UserError(f"--load-versions, {name}: keeps no versions; leave it out")
-        if not dataset.exists():
-            folder = Path(str(dataset._filepath))
-            there = sorted(file.name for file in folder.glob("*")) or ["none"]
-            raise UserError(
-                f"--load-versions, {name}: no version {version!r}; there is {', '.join(there)}"
-            )
-
-
 def _check_made(used: set[str], catalog: CatalogProtocol) -> None:
     """What another stage makes must be there. Raises UserError, naming it and the stage."""
     makers = {
@@ -214,26 +196,3 @@ def _check_made(used: set[str], catalog: CatalogProtocol) -> None:
                 f"{name}: nothing there yet; run what makes it first (node {makers[name]}), or "
                 "name the campaign that has it"
             )
-
-
-def _fields(error: ParameterValidationError) -> str:
-    """`parameters, finetune.lerning_rate: no such name`, one line for each."""
-    found, block, field = [], "", ""
-    for line in str(error).splitlines():
-        named = re.match(r"- Parameter '(.+?)': (.*)", line)
-        if named:
-            block, field = named.group(1), ""
-            if "validation error" not in named.group(2):
-                found.append(f"parameters, {block}: {named.group(2)}")
-        elif line.startswith("    "):
-            continue  # a link to the documentation of pydantic
-        elif line.startswith("  "):
-            reason = line.strip().split(" [type=")[0]
-            unknown = "Extra inputs are not permitted"
-            given = re.search(r"input_value=([^{].*), input_type=", line)
-            got = f", not {given.group(1)}" if given and unknown not in reason else ""
-            reason = reason.replace(unknown, "no such name").removeprefix("Value error, ")
-            found.append(f"parameters, {block}{field}: {reason}{got}")
-        elif not line.startswith("Parameter validation failed"):
-            field = f".{line.strip()}"
-    return "\n".join(found) or flat(error)

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from kedro.config import MissingConfigException
 from kedro.io import DatasetError
+from kedro.validation.exceptions import ParameterValidationError
 from pydantic import ValidationError
 
 from mitune.errors import UserError
@@ -60,6 +61,29 @@ def fields(where: str, error: ValidationError) -> str:
         given = "" if unknown or isinstance(found["input"], dict) else f", not {found['input']!r}"
         lines.append(f"{where}{'.'.join(map(str, found['loc']))}: {reason}{given}")
     return "\n".join(lines)
+
+
+def of_parameters(error: ParameterValidationError) -> str:
+    """`parameters, finetune.lerning_rate: no such name`, one line for each."""
+    found, block, field = [], "", ""
+    for line in str(error).splitlines():
+        named = re.match(r"- Parameter '(.+?)': (.*)", line)
+        if named:
+            block, field = named.group(1), ""
+            if "validation error" not in named.group(2):
+                found.append(f"parameters, {block}: {named.group(2)}")
+        elif line.startswith("    "):
+            continue  # a link to the documentation of pydantic
+        elif line.startswith("  "):
+            reason = line.strip().split(" [type=")[0]
+            unknown = "Extra inputs are not permitted"
+            given = re.search(r"input_value=([^{].*), input_type=", line)
+            got = f", not {given.group(1)}" if given and unknown not in reason else ""
+            reason = reason.replace(unknown, "no such name").removeprefix("Value error, ")
+            found.append(f"parameters, {block}{field}: {reason}{got}")
+        elif not line.startswith("Parameter validation failed"):
+            field = f".{line.strip()}"
+    return "\n".join(found) or flat(error)
 
 
 def _of_dataset(error: DatasetError) -> str:

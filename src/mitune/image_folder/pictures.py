@@ -69,7 +69,7 @@ def size_of(file: Path) -> tuple[int, int]:
             _check(file, picture)
             width, height = picture.size
             return (height, width) if _orientation(picture) >= 5 else (width, height)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # whichever of the many that Pillow raises
         raise _unreadable(file, error) from None
 
 
@@ -79,7 +79,7 @@ def _picture(file: Path) -> NDArray[np.uint8]:
             _check(file, picture)
             turn = _TURNS.get(_orientation(picture))
             return np.asarray(_as_seen(picture if turn is None else picture.transpose(turn)))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # whichever of the many that Pillow raises
         raise _unreadable(file, error) from None
 
 

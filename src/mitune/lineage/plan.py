@@ -202,7 +202,8 @@ def _differences(before: Ingredients, now: Ingredients) -> Iterator[str]:
     for module in _changed(before.code, now.code):
         yield f"code of {module}"
     for name in _changed(before.inputs, now.inputs):
-        yield f"input {name}"
+        absent = now.inputs.get(name) == _ABSENT and before.inputs.get(name) != _ABSENT
+        yield f"input {name} is not there" if absent else f"input {name}"
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

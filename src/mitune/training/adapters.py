@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from safetensors import SafetensorError
 from torch import nn
 
 from mitune import libraries
@@ -156,7 +157,10 @@ def fuse(backbone: Backbone) -> None:
 
 
 def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
-    """Write `pytorch_lora_weights.safetensors`, which diffusers loads, and `adapter.json`."""
+    """Write `pytorch_lora_weights.safetensors`, which diffusers loads, and `adapter.json`.
+
+    Raises ModelError if there is no room for it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
     state = libraries.peft.get_peft_model_state_dict(backbone.network)
@@ -171,7 +175,13 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
         # Sets have another order in each process; equal adapters must be equal files.
         config |= {k: sorted(v) for k, v in config.items() if isinstance(v, set)}
     layers = {f"{backbone.network_name}_lora_layers": state}
-    pipeline.save_lora_weights(folder, **layers, **metadata)
+    try:
+        pipeline.save_lora_weights(folder, **layers, **metadata)
+    except SafetensorError as error:
+        raise ModelError(
+            f"{folder / WEIGHTS}: the adapter cannot be written ({error}); free some space and run "
+            "again: training goes on at its checkpoint"
+        ) from None
     facts = {**facts, "digest": digest(folder)}
     (folder / FACTS).write_text(json.dumps(facts, indent=2, default=str))
 

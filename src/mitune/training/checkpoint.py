@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import io
+import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -17,6 +21,10 @@ from mitune.training.task import Task
 
 if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
+
+
+logger = logging.getLogger(__name__)
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -61,27 +69,48 @@ class RunState:
         """Write it next to its place, then move it there."""
         checkpoint.path.parent.mkdir(parents=True, exist_ok=True)
         partial = checkpoint.path.with_suffix(".partial")
-        torch.save(
-            {
-                "key": checkpoint.key,
-                "log": [astuple(step) for step in log],
-                "weights": {name: p.detach().cpu() for name, p in self.parameters.items()},
-                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-                "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
-                "average": self.average.state_dict() if self.average else None,
-                "task": dict(self.task.state()),
-            },
-            partial,
-        )
+        stream = io.BytesIO()
+        torch.save({"key": checkpoint.key, "log": [astuple(s) for s in log], **self._all()}, stream)
+        content = stream.getbuffer()
+        with partial.open("wb") as file:
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
         os.replace(partial, checkpoint.path)
 
     def resume(self, checkpoint: Checkpoint | None) -> list[TrainingStep]:
-        """The steps done, and all as it was after them, if the checkpoint is of this run."""
+        """The steps done, and all as it was after them, if the checkpoint is of this run.
+
+        One that is truncated, changed or of other shapes is work in progress that was lost: it
+        counts as absent, with a line, and all is as it was before.
+        """
         if checkpoint is None or not checkpoint.path.exists():
             return []
-        state = torch.load(checkpoint.path, map_location="cpu", weights_only=True)
-        if state["key"] != checkpoint.key:
+        before = copy.deepcopy(self._all())
+        try:
+            state = _read(checkpoint.path)
+            if state["key"] != checkpoint.key:
+                return []
+            steps = [TrainingStep(*step) for step in state["log"]]
+            self._take(state)
+        except Exception as error:  # whichever of the many that torch raises
+            self._take(before)
+            logger.warning(
+                "%s: not resumed (%s); training begins anew", checkpoint.path, type(error).__name__
+            )
             return []
+        return steps
+
+    def _all(self) -> dict[str, Any]:
+        return {
+            "weights": {name: p.detach().cpu() for name, p in self.parameters.items()},
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "schedulers": [scheduler.state_dict() for scheduler in self.schedulers],
+            "average": self.average.state_dict() if self.average else None,
+            "task": dict(self.task.state()),
+        }
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        _check_shapes(self.parameters, state["weights"])
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["weights"][name])
@@ -93,4 +122,20 @@ class RunState:
             self.average.load_state_dict(state["average"])
             self.average.to(next(iter(self.parameters.values())).device)
         self.task.restore(state["task"])
-        return [TrainingStep(*step) for step in state["log"]]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What `save` wrote. Raises ValueError if it is not; then whatever torch raises."""
+    content = memoryview(path.read_bytes())
+    digest, content = content[:_DIGEST], content[_DIGEST:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("not as it was written")
+    return dict(torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+
+
+def _check_shapes(
+    parameters: Mapping[str, nn.Parameter], weights: Mapping[str, torch.Tensor]
+) -> None:
+    """`copy_` would stretch one number over a whole parameter. Raises ValueError."""
+    if {n: p.shape for n, p in parameters.items()} != {n: w.shape for n, w in weights.items()}:
+        raise ValueError("weights of other names or shapes")

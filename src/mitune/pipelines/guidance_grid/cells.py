@@ -81,7 +81,7 @@ def read_cell(shards: Shards, cell: Cell, key: str) -> pd.DataFrame:
     UserError
         If it is not there, or was made of something else.
     """
-    if not shards.count(cell.shard, key):
+    if not shards.count(cell.shard, key) or not shards.whole(cell.shard):
         raise UserError(
             f"{cell.shard}: not painted yet, or with another adapter, metric or setting; run "
             "the pipeline that paints it again"

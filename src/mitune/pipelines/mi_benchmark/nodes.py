@@ -76,7 +76,7 @@ def tabulate(shards: Shards, settings: MIBenchmark) -> pd.DataFrame:
     """
     jobs = _jobs(settings)
     for job in jobs:
-        if not shards.count(job.shard, job.key):
+        if not shards.count(job.shard, job.key) or not shards.whole(job.shard):
             raise UserError(
                 f"{job.shard}: missing, or of other settings or code; run "
                 "`kedro run --pipeline=mi_benchmark`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from mitune.backbones import ModelRef, family_of
@@ -40,15 +41,30 @@ def check_ranking(settings: Generation) -> None:
         )
 
 
-def check_prompts(folder: Path, settings: Prompts) -> None:
-    """Every category must have its files, and they their prompts.
+def check_prompts(folder: Path, settings: Prompts) -> pd.DataFrame:
+    """Every category must have its files, and they their prompts: those that will be drawn.
 
     Raises
     ------
-    PromptError
+    PromptError, TextError
         Naming the file, and the line if there is one.
     """
-    read_splits(settings.source, folder, settings.categories, settings.per_category, settings.seed)
+    drawn = read_splits(
+        settings.source, folder, settings.categories, settings.per_category, settings.seed
+    )
+    return pd.concat(drawn.values(), ignore_index=True)
+
+
+def check_readable(prompts: pd.DataFrame, metrics: Metrics) -> None:
+    """Every metric must be able to read the prompts that it will measure.
+
+    Raises
+    ------
+    MetricError
+        Naming the prompt.
+    """
+    for config in metrics.scorers.values():
+        config.check(list(prompts["prompt"].unique()))
 
 
 def check_model(model: ModelRef | None) -> None:

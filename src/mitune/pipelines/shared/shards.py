@@ -34,7 +34,7 @@ def make_shards(
     source = with_code(source, settings)
     wanted = settings.images_per_prompt
     keys = shard_keys(source, settings, prompts)
-    finished = workspace.shards(keys)
+    finished = pictures_in(workspace.shards(keys))
     there = counts(finished, keys)
     jobs = batches(prompts, settings, resources.batch_size, there)
     whole = {name: finished.files[name] for name, count in there.items() if count >= wanted}
@@ -55,6 +55,16 @@ def make_shards(
             if there[prompt_id] < wanted:  # others were made once more with their batch
                 yield {prompt_id: grown(finished, prompt_id, table, there[prompt_id])}
                 progress.update()
+
+
+def pictures_in(shards: Shards) -> Shards:
+    """Those that hold latents: a shard without is none of pictures."""
+    files = {}
+    for name, file in shards.files.items():
+        there = shards.manifest(name)
+        if there and "latent" in there.columns:
+            files[name] = file
+    return Shards(files)
 
 
 def read_shards(
@@ -85,6 +95,7 @@ def check_shards(
         there = shards.manifest(prompt_id)
         if (
             there is None
+            or "latent" not in there.columns
             or there.rows < settings.images_per_prompt
             or {**there.made_by, "code": {}} != {**expected, "code": {}}
             or any(source_code.digest(name) != was for name, was in there.made_by["code"].items())
