@@ -42,7 +42,7 @@ def test_the_reference_is_bitwise_the_base_model_whatever_was_trained(backbone: 
     with torch.no_grad():
         base = _predict(backbone.denoiser, backbone)
     adapters.attach(backbone, SETTINGS, seed=0)
-    policy = policy_from_base(backbone, nn.ModuleDict())
+    policy = policy_from_base(backbone, backbone.denoiser, nn.ModuleDict())
     before = _trainable(backbone)
     assert torch.equal(_predict(policy.reference, backbone), base)
     _disturb(backbone)
@@ -58,7 +58,7 @@ def test_a_reference_taken_between_forward_and_backward_leaves_the_gradient(
 ) -> None:
     adapters.attach(backbone, SETTINGS, seed=0)
     _disturb(backbone)
-    policy = policy_from_base(backbone, nn.ModuleDict())
+    policy = policy_from_base(backbone, backbone.denoiser, nn.ModuleDict())
 
     def gradient(with_reference: bool) -> torch.Tensor:
         loss = _predict(policy, backbone).square().sum()
@@ -84,7 +84,7 @@ def test_going_on_from_an_adapter_the_reference_is_that_adapter(
     previous = AdapterRef(str(tmp_path / "first"), "d", 1)
     again = open_backbone(model, torch.device("cpu"))
     adapters.load(again, previous, trainable=True)
-    policy = policy_from_previous(again, previous, nn.ModuleDict())
+    policy = policy_from_previous(again, again.denoiser, previous, nn.ModuleDict())
     names = _trainable(again)
     assert names and not [name for name in names if adapters.REFERENCE in name]
     torch.testing.assert_close(_predict(policy, again), expected)

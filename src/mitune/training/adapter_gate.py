@@ -7,7 +7,7 @@ family is no adapter at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -20,14 +20,15 @@ _FIX = "name the adapter of this model, or rerun the finetune stage that wrote i
 _RENAMED = (
     (re.compile(r"\.processor\.(to_[qkv])_lora\."), r".\1.lora."),
     (re.compile(r"\.processor\.to_out_lora\."), ".to_out.0.lora."),
+    (re.compile(r"\.lora_linear_layer\."), ".lora."),
     (re.compile(r"\.lora\.down\."), ".lora_A."),
     (re.compile(r"\.lora\.up\."), ".lora_B."),
     (re.compile(r"\.lora_magnitude_vector(\.weight)?$"), ".lora_magnitude_vector"),
 )
 
 
-def check_file(state: Mapping[str, Tensor], prefix: str, file: Path) -> None:
-    """An adapter has tensors, all of the network called `prefix` and finite.
+def check_file(state: Mapping[str, Tensor], prefixes: Sequence[str], file: Path) -> None:
+    """An adapter has tensors, all of the parts called `prefixes` and finite.
 
     Raises
     ------
@@ -37,8 +38,9 @@ def check_file(state: Mapping[str, Tensor], prefix: str, file: Path) -> None:
     if not state:
         raise WeightsError(f"{file}: no tensors; {_FIX}")
     for name in state:
-        if not name.startswith(f"{prefix}."):
-            raise WeightsError(f"{file}: tensor {name} is not of the {prefix}; {_FIX}")
+        if name.partition(".")[0] not in prefixes:
+            parts = " or ".join(prefixes)
+            raise WeightsError(f"{file}: tensor {name} is not of the {parts}; {_FIX}")
     check_numbers(state.items(), file, _FIX)
 
 
@@ -49,18 +51,18 @@ def check_loaded(
     prefix: str,
     file: Path,
 ) -> None:
-    """What a file says of a network is what the network's adapter is, tensor by tensor.
+    """What a file says of a part is what the adapter on it is, tensor by tensor.
 
     Parameters
     ----------
     network
-        With the adapter on it.
+        The part, with the adapter on it.
     state
-        Tensors of the file.
+        Tensors of the file; those of other parts do not matter.
     own
         Parameters of the adapter, under peft's names.
     prefix
-        What the network is called in files: `unet`, `transformer`.
+        What the part is called in files: `unet`, `transformer`, `text_encoder`.
     file
         What a message names.
 
@@ -72,6 +74,8 @@ def check_loaded(
     there = {_plain(name): tensor for name, tensor in own.items()}
     read = set()
     for name, tensor in state.items():
+        if not name.startswith(f"{prefix}."):
+            continue
         plain = _plain(name.removeprefix(f"{prefix}."))
         parameter = there.get(plain)
         if parameter is None:

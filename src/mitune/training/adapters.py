@@ -18,6 +18,7 @@ from torch import nn
 from mitune import libraries
 from mitune.backbones import AdapterRef, Backbone, ModelError
 from mitune.errors import UserError
+from mitune.training.adapted import TEXT_ENCODER, adapted, has_one_encoder, state_of
 from mitune.training.adapter_gate import check_file, check_loaded
 from mitune.training.adapter_weights import FACTS, WEIGHTS, digest
 
@@ -33,11 +34,15 @@ _ATTENTION = (
     *("to_q", "to_k", "to_v", "to_out.0"),
     *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
 )
+_TEXT_ATTENTION = ["q_proj", "k_proj", "v_proj", "out_proj"]  # of CLIP
 _FEED_FORWARD = ("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2")
 
 
 class AdapterSettings(BaseModel):
-    """Shape of an adapter. Defaults: the MI-TUNE paper (DoRA, r = alpha = 32, both layer kinds)."""
+    """Shape of an adapter. Defaults: the MI-TUNE paper (DoRA, r = alpha = 32, both layer kinds).
+
+    `text_encoder`: adapt the attention of the text encoder too (MI-TUNE, Table 12).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,6 +50,8 @@ class AdapterSettings(BaseModel):
     rank: int = Field(default=32, ge=1, le=_WIDEST)
     alpha: PositiveInt = 32
     targets: Literal["attention", "attention_and_feed_forward"] = "attention_and_feed_forward"
+    # Said only where it is so: the name of every other adapter stays.
+    text_encoder: bool = Field(default=False, exclude_if=lambda adapted: not adapted)
 
     def target_modules(self, network: nn.Module) -> list[str]:
         """Suffixes of the layers of `network` to adapt."""
@@ -58,16 +65,21 @@ def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
 
     The output is unchanged until it is trained (B = 0; A is normal, drawn from `seed`).
     """
+    _add(backbone.network, settings, settings.target_modules(backbone.network), seed)
+    if settings.text_encoder:
+        _add(backbone.pipeline.text_encoder, settings, _TEXT_ATTENTION, seed)
+
+
+def _add(module: Any, settings: AdapterSettings, targets: list[str], seed: int) -> None:
     config = libraries.peft.LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         use_dora=settings.kind == "dora",
         init_lora_weights="gaussian",
-        target_modules=settings.target_modules(backbone.network),
+        target_modules=targets,
     )
-    network: Any = backbone.network
-    seeded(lambda: network.add_adapter(config, adapter_name=NAME), seed)
-    _require_gradients(backbone.network)
+    seeded(lambda: module.add_adapter(config, adapter_name=NAME), seed)
+    _require_gradients(module)
 
 
 def seeded(make: Callable[[], T], seed: int) -> T:
@@ -88,10 +100,11 @@ def load(backbone: Backbone, adapter: AdapterRef, trainable: bool = False) -> No
     if adapter.path is None:
         return
     _load(backbone, adapter, NAME)
-    if trainable:
-        _require_gradients(backbone.network)
-    else:
-        backbone.network.requires_grad_(False)
+    for part in adapted(backbone).values():
+        if trainable:
+            _require_gradients(part)
+        else:
+            part.requires_grad_(False)
 
 
 def load_frozen(backbone: Backbone, adapter: AdapterRef) -> None:
@@ -103,19 +116,23 @@ def load_frozen(backbone: Backbone, adapter: AdapterRef) -> None:
         As `load`.
     """
     _load(backbone, adapter, REFERENCE)
-    backbone.network.set_adapter(NAME)  # type: ignore[operator]
-    _require_gradients(backbone.network)
+    for part in adapted(backbone).values():
+        part.set_adapter(NAME)
+        _require_gradients(part)
 
 
 def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
     """Raises ModelError, or WeightsError if not every tensor of the file has its place."""
     file = Path(str(adapter.path)) / WEIGHTS
-    pipeline, network = backbone.pipeline, backbone.network
+    pipeline = backbone.pipeline
+    parts = {backbone.network_name: backbone.network}
+    if has_one_encoder(backbone):
+        parts[TEXT_ENCODER] = pipeline.text_encoder
     try:
         # As diffusers reads it: files of others have other names.
         found = pipeline.lora_state_dict(adapter.path, weight_name=WEIGHTS)
         state = found[0] if isinstance(found, tuple) else found
-        check_file(state, backbone.network_name, file)
+        check_file(state, list(parts), file)
         pipeline.load_lora_weights(adapter.path, adapter_name=name, weight_name=WEIGHTS)
     except UserError:
         raise
@@ -124,10 +141,11 @@ def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
             f"{file}: the adapter cannot be read ({type(error).__name__}); name the adapter of "
             "this model, or rerun the finetune stage that wrote it"
         ) from error
-    own = {}
-    if name in getattr(network, "peft_config", {}):
-        own = libraries.peft.get_peft_model_state_dict(network, adapter_name=name)
-    check_loaded(network, state, own, backbone.network_name, file)
+    for prefix, part in parts.items():
+        own = {}
+        if name in getattr(part, "peft_config", {}):
+            own = libraries.peft.get_peft_model_state_dict(part, adapter_name=name)
+        check_loaded(part, state, own, prefix, file)
 
 
 def settings_of(adapter: AdapterRef) -> AdapterSettings:
@@ -163,18 +181,12 @@ def save(backbone: Backbone, folder: Path, facts: Mapping[str, Any]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     pipeline: type[DiffusionPipeline] = type(backbone.pipeline)
-    state = libraries.peft.get_peft_model_state_dict(backbone.network)
-    if backbone.network_name == "unet":  # diffusers keeps peft's own names for transformers
-        renamed = libraries.diffusers.utils.convert_state_dict_to_diffusers(state)
-        # It renames attention layers alone, and on loading trusts the first name for all of them.
-        state = state if ".lora_A" in min(renamed) else renamed
-    metadata = libraries.diffusers.training_utils._collate_lora_metadata(
-        {backbone.network_name: backbone.network}
-    )
+    parts = adapted(backbone)
+    layers = {f"{name}_lora_layers": state_of(name, part) for name, part in parts.items()}
+    metadata = libraries.diffusers.training_utils._collate_lora_metadata(parts)
     for config in metadata.values():
         # Sets have another order in each process; equal adapters must be equal files.
         config |= {k: sorted(v) for k, v in config.items() if isinstance(v, set)}
-    layers = {f"{backbone.network_name}_lora_layers": state}
     try:
         pipeline.save_lora_weights(folder, **layers, **metadata)
     except SafetensorError as error:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Tensor, nn
+from torch import nn
 from typing_extensions import Self
 
 from mitune.backbones import AdapterRef, Backbone
 from mitune.candidates import latents_of
+from mitune.diffusion.denoiser import Denoiser
 from mitune.errors import UserError
 from mitune.objectives import SFT, Objective, ObjectiveConfig, Online
-from mitune.objectives.rows import Captions
 from mitune.seeds import Seed
 from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
@@ -29,11 +26,10 @@ from mitune.training.features import Encoder, with_features
 from mitune.training.loop import train
 from mitune.training.optimisation import Optimisation
 from mitune.training.policy import AdapterPolicy, policy_from_base, policy_from_previous
-from mitune.training.rollouts import RolledExamples, RolloutSource
+from mitune.training.rollouts import Reward, RolledExamples, rollout_source
 from mitune.training.task import Task
+from mitune.training.text_encoder import check_encoder, encoding
 from mitune.training.timesteps import Timesteps, Uniform
-
-Reward: TypeAlias = Callable[[NDArray[np.uint8], Sequence[str]], NDArray[np.float64]]
 
 
 class Finetuning(BaseModel):
@@ -54,6 +50,15 @@ class Finetuning(BaseModel):
     caption_dropout: float = Field(default=0.0, ge=0, le=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _given_texts(self) -> Self:
+        if self.adapter.text_encoder and isinstance(self.objective, Online):
+            raise ValueError(
+                f"adapter.text_encoder: {self.objective.kind} encodes its prompts once; set it to "
+                "false, or choose an objective that is given its set"
+            )
+        return self
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:
@@ -90,9 +95,11 @@ def finetune(
     ------
     UserError
         If the selection is empty or no examples of the objective can be read from it; if an online
-        objective has no reward; as `check_start`.
+        objective has no reward; as `check_start` and `check_encoder`.
     """
     check_start(settings, previous)
+    if settings.adapter.text_encoder:
+        check_encoder(backbone)
     if isinstance(settings.objective, Online):
         policy, task = _rolled(backbone, selection, settings, settings.objective, previous, reward)
     else:
@@ -101,6 +108,8 @@ def finetune(
         policy, task = _given(backbone, selection, settings, previous)
     backbone.network.train()
     trained = {"network": backbone.network, **policy.modules}
+    if settings.adapter.text_encoder:  # in evaluation mode: CLIP has dropout, of rate 0
+        trained["text_encoder"] = backbone.pipeline.text_encoder
     yield from train(trained, task, settings.optimisation, accelerator, checkpoint)
     backbone.network.eval()
 
@@ -109,9 +118,14 @@ def _given(
     backbone: Backbone, selection: pd.DataFrame, settings: Finetuning, previous: AdapterRef
 ) -> tuple[AdapterPolicy, Task]:
     objective: Objective[Any, Any] = settings.objective
-    examples = objective.rows.read(selection, latents_of(selection), backbone.encode_prompts)
+    joint = encoding(backbone) if settings.adapter.text_encoder else None
+    encode = joint.numbered if joint else backbone.encode_prompts
+    examples = objective.rows.read(selection, latents_of(selection), encode)
     backbone.keep_network()
-    policy = _policy(backbone, settings, previous, nn.ModuleDict())
+    if joint:
+        backbone.pipeline.text_encoder.to(backbone.device)
+    denoiser = joint or backbone.denoiser
+    policy = _policy(backbone, denoiser, settings, previous, nn.ModuleDict())
     return policy, GivenExamples(
         objective,
         policy,
@@ -132,12 +146,13 @@ def _rolled(
     previous: AdapterRef,
     reward: Reward | None,
 ) -> tuple[AdapterPolicy, Task]:
-    source = _rollout_source(backbone, selection, reward)
+    source = rollout_source(backbone, set(selection["prompt"]), reward)
     condition = source.captions.encoded[[0]]
     networks = adapters.seeded(
         lambda: objective.modules(backbone.latent_shape, condition), settings.seed
     )
-    policy = _policy(backbone, settings, previous, nn.ModuleDict(networks).to(backbone.device))
+    modules = nn.ModuleDict(networks).to(backbone.device)
+    policy = _policy(backbone, backbone.denoiser, settings, previous, modules)
     optimisation = settings.optimisation
     return policy, RolledExamples(
         objective,
@@ -149,20 +164,6 @@ def _rolled(
         settings.seed,
         backbone.device,
     )
-
-
-def _rollout_source(
-    backbone: Backbone, selection: pd.DataFrame, reward: Reward | None
-) -> RolloutSource:
-    if reward is None:
-        raise UserError("finetune.objective: it trains on a reward; name a metric to take it from")
-    prompts = sorted(set(selection["prompt"]))
-
-    def of_latents(latents: Tensor, texts: Sequence[str]) -> Tensor:
-        return torch.from_numpy(np.asarray(reward(backbone.decode(latents), texts), np.float32))
-
-    captions = Captions(backbone.encode_prompts([*prompts, ""]), torch.arange(len(prompts)))
-    return RolloutSource(prompts, captions, backbone.latent_shape, of_latents)
 
 
 def check_start(settings: Finetuning, previous: AdapterRef) -> None:
@@ -177,7 +178,7 @@ def check_start(settings: Finetuning, previous: AdapterRef) -> None:
     """
     if settings.start == "fresh" or previous.path is None:
         return
-    there, wanted = adapters.settings_of(previous).model_dump(), settings.adapter.model_dump()
+    there, wanted = dict(adapters.settings_of(previous)), dict(settings.adapter)
     differing = [name for name in wanted if wanted[name] != there[name]]
     if differing:
         wanted_text = ", ".join(f"{name} {wanted[name]}" for name in differing)
@@ -189,16 +190,20 @@ def check_start(settings: Finetuning, previous: AdapterRef) -> None:
 
 
 def _policy(
-    backbone: Backbone, settings: Finetuning, previous: AdapterRef, modules: nn.ModuleDict
+    backbone: Backbone,
+    denoiser: Denoiser,
+    settings: Finetuning,
+    previous: AdapterRef,
+    modules: nn.ModuleDict,
 ) -> AdapterPolicy:
     if settings.start == "previous" and previous.path is not None:
         adapters.load(backbone, previous, trainable=True)
         if settings.objective.uses_reference:
-            return policy_from_previous(backbone, previous, modules)
+            return policy_from_previous(backbone, denoiser, previous, modules)
         # Nobody asks for the reference: its memory is saved.
     else:
         adapters.attach(backbone, settings.adapter, settings.seed)
-    return policy_from_base(backbone, modules)
+    return policy_from_base(backbone, denoiser, modules)
 
 
 def save(backbone: Backbone, folder: Path, settings: Finetuning, facts: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from mitune import libraries
 from mitune.backbones import AdapterRef, Backbone, ModelError
 from mitune.errors import UserError
 from mitune.training import adapters
+from mitune.training.adapted import adapted
 from mitune.training.low_rank import LowRank, mean, parameter_mean
 
 
@@ -42,6 +43,12 @@ def read(backbone: Backbone, adapter: AdapterRef) -> dict[str, LowRank]:
     """
     try:
         adapters.load(backbone, adapter)
+        others = adapted(backbone).keys() - {backbone.network_name}
+        if others:
+            raise ModelError(
+                f"{adapter.path}: adapts {', '.join(sorted(others))} too; only adapters of the "
+                f"{backbone.network_name} can be merged"
+            )
         return {name: _read_layer(layer, adapter) for name, layer in _layers(backbone).items()}
     finally:
         backbone.pipeline.unload_lora_weights()

@@ -14,6 +14,7 @@ from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.noise import NoisePath
 from mitune.diffusion.prediction import Prediction
 from mitune.training import adapters
+from mitune.training.adapted import adapted
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,32 +54,43 @@ class AdapterPolicy:
         return self.denoiser.predict(z_t, t, condition)
 
 
-def policy_from_base(backbone: Backbone, modules: nn.ModuleDict) -> AdapterPolicy:
-    """Its reference is the base model: bitwise, since the adapter is switched off."""
+def policy_from_base(
+    backbone: Backbone, denoiser: Denoiser, modules: nn.ModuleDict
+) -> AdapterPolicy:
+    """Its reference is the base model: bitwise, since the adapter is switched off.
+
+    `denoiser`: that of the backbone, or around it.
+    """
+    parts = adapted(backbone).values()
 
     @contextmanager
     def switched() -> Iterator[None]:
-        backbone.network.disable_adapters()  # type: ignore[operator]
+        for part in parts:
+            part.disable_adapters()
         try:
             yield
         finally:
-            backbone.network.enable_adapters()  # type: ignore[operator]
+            for part in parts:
+                part.enable_adapters()
 
-    return AdapterPolicy(backbone.denoiser, FrozenDenoiser(backbone.denoiser, switched), modules)
+    return AdapterPolicy(denoiser, FrozenDenoiser(denoiser, switched), modules)
 
 
 def policy_from_previous(
-    backbone: Backbone, previous: AdapterRef, modules: nn.ModuleDict
+    backbone: Backbone, denoiser: Denoiser, previous: AdapterRef, modules: nn.ModuleDict
 ) -> AdapterPolicy:
     """Its reference is the model with `previous` on, as a second, frozen adapter."""
     adapters.load_frozen(backbone, previous)
+    parts = adapted(backbone).values()
 
     @contextmanager
     def switched() -> Iterator[None]:
-        backbone.network.set_adapter(adapters.REFERENCE)  # type: ignore[operator]
+        for part in parts:
+            part.set_adapter(adapters.REFERENCE)
         try:
             yield
         finally:
-            backbone.network.set_adapter(adapters.NAME)  # type: ignore[operator]
+            for part in parts:
+                part.set_adapter(adapters.NAME)
 
-    return AdapterPolicy(backbone.denoiser, FrozenDenoiser(backbone.denoiser, switched), modules)
+    return AdapterPolicy(denoiser, FrozenDenoiser(denoiser, switched), modules)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mitune.backbones import Backbone
 from mitune.errors import UserError
 from mitune.memory import halved
 from mitune.objectives import Online, Policy
@@ -22,6 +25,9 @@ from mitune.training.gradients import everywhere
 from mitune.training.order import epoch_order, group_order
 
 _TENSORS = tuple(f.name for f in fields(Trajectory) if f.name != "captions")
+
+
+Reward: TypeAlias = Callable[[NDArray[np.uint8], Sequence[str]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,3 +154,24 @@ class RolledExamples(ExamplesTask[Trajectory, Transitions]):
         self._made_at = int(state["made_at"])
         tensors = {name: state[name] for name in _TENSORS}
         self._trajectories = Trajectory(captions=self._captions(state["numbers"]), **tensors)
+
+
+def rollout_source(
+    backbone: Backbone, texts: Iterable[str], reward: Reward | None
+) -> RolloutSource:
+    """From any of `texts`, for the worth of decoded pictures.
+
+    Raises
+    ------
+    UserError
+        If there is no reward.
+    """
+    if reward is None:
+        raise UserError("finetune.objective: it trains on a reward; name a metric to take it from")
+    prompts = sorted(texts)
+
+    def of_latents(latents: Tensor, said: Sequence[str]) -> Tensor:
+        return torch.from_numpy(np.asarray(reward(backbone.decode(latents), said), np.float32))
+
+    captions = Captions(backbone.encode_prompts([*prompts, ""]), torch.arange(len(prompts)))
+    return RolloutSource(prompts, captions, backbone.latent_shape, of_latents)

@@ -15,7 +15,8 @@ from mitune.jobs import Rank, Worker
 from mitune.pipelines.shared.resources import Resources
 from mitune.training.checkpoint import Checkpoint, TrainingStep
 from mitune.training.features import Encoder
-from mitune.training.finetuning import Finetuning, Reward, finetune, save
+from mitune.training.finetuning import Finetuning, finetune, save
+from mitune.training.rollouts import Reward
 
 
 @dataclass(frozen=True)

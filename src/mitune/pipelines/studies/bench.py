@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from mitune.pipelines.agreement.nodes import compare
 from mitune.pipelines.rank.pipeline import create_pipeline as rank_stage
 from mitune.pipelines.studies.measuring import measure_arms
 from mitune.pipelines.studies.merging import merge_arms
@@ -18,11 +19,11 @@ _LATER = ("later_candidates", "later_adapter_in")
 
 
 def create_bench(later: bool) -> Pipeline:
-    """prompts, test_prompts -> results, claims, set_facts, figures; its settings: `params:bench`.
+    """prompts, test_prompts -> results, claims, set_facts, figures, comparison.
 
-    `later`: whether there are candidates of a second round besides.
+    `params:bench`: its settings. `later`: whether there are candidates of a second round besides.
     """
-    return _pool() + rank_stage() + _arms(later) + _measured()
+    return _pool() + rank_stage() + _replays() + _arms(later) + _measured()
 
 
 def _pool() -> Pipeline:
@@ -34,6 +35,12 @@ def _pool() -> Pipeline:
         Node(paint_more, [*painting, "params:resources"], "candidates", name="paint_more"),
         Node(collect_more, collecting, "scores", name="collect_more"),
     )
+
+
+def _replays() -> Pipeline:
+    """Other windows and numbers of draws, from the increments that candidates keep."""
+    given = ["candidates", "measurements", "params:study.replay", "params:metrics"]
+    return _stage("rank", Node(compare, given, "comparison", name="replay"))
 
 
 def _arms(later: bool) -> Pipeline:

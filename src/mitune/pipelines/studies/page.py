@@ -41,9 +41,10 @@ def render_page(
     units: Mapping[str, Units],
     laboratory: bool,
     rank_figure: bytes,
+    replays: pd.DataFrame,
     timings: Mapping[str, float],
 ) -> str:
-    """HTML; the first of `units` is the headline."""
+    """HTML; the first of `units` is the headline. `replays`: its agreement with scores."""
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
         files("mitune.pipelines.studies").joinpath("templates/studies.html").read_text()
     )
@@ -68,6 +69,7 @@ def render_page(
             if panel.table not in treated
         ],
         rank_figure=base64.b64encode(rank_figure).decode(),
+        replays=replays.sort_values("tau", ascending=False).to_dict("records"),
         timings={
             node: spent
             for node, spent in timings.items()

@@ -21,7 +21,7 @@ _ROUNDS = (
     f"{_SECOND.name}.generate.collect_scores",
 )
 _GIVEN = ("base_model", "image_source", "base_adapter", "workspace")
-_READ = ("generate", "finetune", "evaluate", "metrics", "resources")
+_READ = ("generate", "finetune", "evaluate", "metrics", "resources", "study.replay")
 
 
 def create_studies() -> Pipeline:
@@ -73,14 +73,17 @@ def _page(benches: tuple[str, ...]) -> Pipeline:
                 [
                     "params:metrics",
                     f"{first}.rank_figure",
+                    f"{first}.comparison",
                     "run_record",
                     *(_part(bench, part) for bench in benches for part in PARTS),
                 ],
                 f"{first}.page",
-                name=f"{first}.page.write_studies_page",
+                name="write_studies_page",
                 tags=["studies", "page"],
             )
-        ]
+        ],
+        namespace=f"{first}.page",
+        prefix_datasets_with_namespace=False,
     )
 
 

@@ -34,6 +34,7 @@ def write_page(benches: tuple[str, ...]) -> Callable[..., str]:
     def write_studies_page(
         metrics: Metrics,
         rank_figure: bytes,
+        comparison: pd.DataFrame,
         run_record: dict[str, dict[str, Any]],
         *parts: Any,
     ) -> str:
@@ -45,6 +46,7 @@ def write_page(benches: tuple[str, ...]) -> Callable[..., str]:
             units=metrics.units,
             laboratory=any(isinstance(m, JudgeScore) for m in metrics.scorers.values()),
             rank_figure=rank_figure,
+            replays=comparison[comparison["metric"] == metrics.headline],
             timings=run_record.get("timings", {}),
         )
 
