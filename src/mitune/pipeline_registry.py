@@ -9,6 +9,7 @@ from kedro.pipeline import Pipeline
 from mitune.arm import Arm
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
 from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, ROUNDS, arms_of
+from mitune.pipelines.finetune_on.pipeline import create_pipeline as finetune_on
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
 from mitune.pipelines.merge.pipeline import create_pipeline as merge
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
@@ -38,6 +39,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{stage: mitune.only_nodes_with_tags(stage) for stage in STAGES},
         "controls": _every(CONTROLS),
         "agreement": agreement(),
+        "finetune_on": finetune_on(),
         "merge": merge(),
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
