@@ -9,6 +9,7 @@ from kedro.pipeline import Pipeline
 from mitune.arm import Arm
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
 from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, ROUNDS, arms_of
+from mitune.pipelines.edit.pipeline import create_pipeline as edit
 from mitune.pipelines.finetune_on.pipeline import create_pipeline as finetune_on
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
 from mitune.pipelines.merge.pipeline import create_pipeline as merge
@@ -19,6 +20,7 @@ from mitune.pipelines.quality.pipeline import create_pipeline as quality
 from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_arm
 from mitune.pipelines.score.pipeline import create_pipeline as score
+from mitune.pipelines.style.pipeline import create_pipeline as style
 from mitune.pipelines.survey_analysis.pipeline import create_pipelines as surveys
 
 DEFAULT_ROUNDS = 2
@@ -39,6 +41,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{stage: mitune.only_nodes_with_tags(stage) for stage in STAGES},
         "controls": _every(CONTROLS),
         "agreement": agreement(),
+        "edit": edit(arms_of(DEFAULT_ROUNDS)),
         "finetune_on": finetune_on(),
         "merge": merge(),
         "mi_benchmark": mi_benchmark(),
@@ -47,6 +50,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "guidance_grid": guidance_grid(rounds),
         "quality": quality(arms_of(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)},
+        "style": style(),
         **surveys({r: arms_of(r) for r in range(1, MAX_ROUNDS + 1)}, DEFAULT_ROUNDS),
     }
 
