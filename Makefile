@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint setup viz mlflow pretrain clean
+.PHONY: run test lint setup viz mlflow survey pretrain clean
 
 run: setup
 	$(BIN)/kedro run --pipeline=mitune
@@ -10,6 +10,7 @@ run: setup
 	@echo "report:    data/08_reporting/main/report.html"
 	@echo "lineage:   make viz     (a static site in build/), or kedro viz run"
 	@echo "tracking:  make mlflow  (http://127.0.0.1:5000)"
+	@echo "people:    make survey  (http://127.0.0.1:8000: which pictures show the text?)"
 
 test: setup lint
 	$(BIN)/pytest -n auto --maxprocesses=4 --dist worksteal
@@ -35,6 +36,9 @@ viz: setup
 
 mlflow: setup
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+
+survey: setup
+	$(BIN)/kedro survey methods main
 
 pretrain: setup
 	$(BIN)/kedro run --pipeline=pretrain

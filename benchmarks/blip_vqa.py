@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from transformers import BertTokenizer, BlipConfig, BlipForQuestionAnswering
 
-from mitune.language.chunks import noun_chunks
+from mitune.language import open_reader
 from mitune.metrics import BlipVqa
 from mitune.metrics.questions import questions
 
@@ -67,10 +67,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         save_network(Path(folder))
         scorer = BlipVqa(path=Path(folder), batch_size=PICTURES).load(torch.device("cpu"))
+    reader = open_reader("spacy", "parser")
     images = np.random.default_rng(0).integers(0, 256, (PICTURES, SIZE, SIZE, 3), dtype=np.uint8)
     print(f"{PICTURES} pictures, {REPEATS} repeats, one thread: median (least to most)")
     for count, prompt in PROMPTS.items():
-        asked = [question.removesuffix("?") for question in questions(prompt, noun_chunks)]
+        asked = [question.removesuffix("?") for question in questions(prompt, reader)]
 
         def once(prompt: str = prompt) -> np.ndarray:
             return scorer(images, [prompt] * PICTURES)

@@ -7,6 +7,8 @@ import pytest
 from mitune.arm import Arm
 from mitune.composition import Labelled, Pairs, RandomK, TopK, Weighted
 from mitune.objectives import SFT
+from mitune.objectives.diff_contrast import DiffContrast
+from mitune.objectives.dpok import DPOK
 from mitune.pipelines.arms import ARMS, BASE, CONTROLS, ROUNDS, arms_of
 from mitune.pipelines.report.nodes import contrasts
 from mitune.pipelines.report.page import reward_note
@@ -61,10 +63,8 @@ def test_a_choice_by_what_is_no_estimate_of_mi_is_a_reward(composition, used: bo
 
 
 def test_an_objective_that_is_given_a_reward_uses_one() -> None:
-    class Rewarded(SFT):
-        reward: str = "judge"
-
-    assert uses_reward(RandomK(), Rewarded()) is True
+    assert uses_reward(RandomK(), DPOK()) is True
+    assert uses_reward(RandomK(), DiffContrast()) is False
 
 
 def test_a_reward_is_passed_on_to_what_stands_on_it() -> None:

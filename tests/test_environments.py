@@ -7,6 +7,7 @@ import yaml
 from kedro.config import MissingConfigException
 
 from mitune.environments import Environments
+from mitune.errors import UserError
 from mitune.settings import CONFIG_LOADER_ARGS
 from tests.conftest import ROOT
 
@@ -59,7 +60,7 @@ def test_what_is_not_there_or_goes_round_in_circles_is_refused(
     conf: Path, extends: str, said: str
 ) -> None:
     (conf / "papers/globals.yml").write_text(f"extends: {extends}\n")
-    with pytest.raises(MissingConfigException, match=said):
+    with pytest.raises((UserError, MissingConfigException), match=said):
         loader(conf, "second")["parameters"]
 
 

@@ -1,10 +1,13 @@
+import io
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
+from mitune.errors import UserError
 from mitune.image_folder import (
     ImageFolderError,
     alike,
@@ -65,7 +68,7 @@ def test_pictures_come_in_batches_of_one_size_as_rgb(tmp_path: Path) -> None:
     assert [pictures.shape for _, pictures in found] == [(2, 4, 6, 3), (1, 4, 6, 3), (1, 6, 4, 3)]
     assert [list(rows.index) for rows, _ in found] == [[0, 2], [3], [1]]
     assert found[0][1].dtype == np.uint8
-    np.testing.assert_array_equal(found[0][1][1, 0, 0], [12, 1, 2])
+    np.testing.assert_array_equal(found[0][1][1, 0, 0], [246, 246, 246])  # 9 of 255, on white
     np.testing.assert_array_equal(found[2][1][0, 0, 0], [11, 11, 11])
 
 
@@ -107,14 +110,23 @@ def test_prompts_that_no_file_name_can_hold_are_refused(prompt: str) -> None:
         check_prompts(["a dog", prompt])
 
 
+def _as_file(kind: str, *pictures: Image.Image, **options: object) -> bytes:
+    stream = io.BytesIO()
+    more = {"save_all": True, "append_images": pictures[1:]} if pictures[1:] else {}
+    pictures[0].save(stream, kind, **more, **options)
+    return stream.getvalue()
+
+
+ANIMATED = _as_file("GIF", Image.new("L", (4, 4), 0), Image.new("L", (4, 4), 255))
+CMYK = _as_file("TIFF", Image.new("CMYK", (4, 4)))
 BAD = {
     "no images": ({}, "no pictures; name them"),
     "no prompt in the name": ({"picture.png": None}, "picture.png: prompt unknown; name it"),
     "blank prompt in the name": ({" _000000.png": None}, "prompt unknown; name it"),
     "unreadable": ({"a dog_000000.png": b"GIF"}, "a dog_000000.png: cannot be read as a picture"),
-    "empty manifest": ({"manifest.csv": b""}, "manifest.csv: not a CSV file"),
+    "empty manifest": ({"manifest.csv": b""}, "manifest.csv: is empty; write it, or restore it"),
     "manifest without rows": ({"manifest.csv": b"file,prompt\n"}, "names no pictures"),
-    "manifest not utf-8": ({"manifest.csv": b"file,prompt\n\xff,a\n"}, "not a CSV file in UTF-8"),
+    "manifest not utf-8": ({"manifest.csv": b"file,prompt\n\xff,a\n"}, "manifest.csv:2: not UTF-8"),
     "missing column": (
         {"manifest.csv": b"file,text\nx.png,a dog\n"},
         "manifest.csv: no column 'prompt' but file, text; add it",
@@ -124,9 +136,31 @@ BAD = {
         "manifest.csv:3: 'y.png' is not in the folder",
     ),
     "blank prompt": (
-        {"x.png": None, "manifest.csv": b"file,prompt\nx.png\n"},
+        {"x.png": None, "manifest.csv": b"file,prompt\nx.png, \n"},
         "manifest.csv:2: prompt unknown; write it",
     ),
+    "a cell too few": (
+        {"x.png": None, "manifest.csv": b"file,prompt\nx.png\n"},
+        "manifest.csv:2: has 1 cells, the header 2; put quotes around a text with a comma",
+    ),
+    "a comma without quotes": (
+        {"a.png": None, "manifest.csv": b"file,prompt\na.png,a red star, and a blue square\n"},
+        "manifest.csv:2: has 3 cells, the header 2; put quotes around a text with a comma",
+    ),
+    "a quote that is not closed": (
+        {"x.png": None, "manifest.csv": b'file,prompt\nx.png,"a dog\n'},
+        "manifest.csv:2: not CSV (unexpected end of data); close the quotes",
+    ),
+    "a column twice": (
+        {"x.png": None, "manifest.csv": b"file,prompt,prompt\nx.png,a,b\n"},
+        "manifest.csv:1: column 'prompt' has no name of its own",
+    ),
+    "outside": (
+        {"manifest.csv": b"file,prompt\n../x.png,a dog\n"},
+        "manifest.csv:2: '../x.png' is outside the folder; put the picture into it",
+    ),
+    "an animation": ({"a dog_000000.gif": ANIMATED}, "a dog_000000.gif: has 2 frames"),
+    "inks": ({"a dog_000000.tiff": CMYK}, "a dog_000000.tiff: is CMYK; save it as RGB"),
     "named twice": (
         {"x.png": None, "manifest.csv": b"file,prompt\nx.png,a dog\nx.png,a dog\n"},
         "manifest.csv:3: 'x.png' is named twice",
@@ -147,7 +181,7 @@ def test_bad_folders_are_one_line(case: str, tmp_path: Path) -> None:
     contents, message = BAD[case]
     for name, content in contents.items():
         paint(tmp_path / name) if content is None else (tmp_path / name).write_bytes(content)
-    with pytest.raises(ImageFolderError) as caught:
+    with pytest.raises(UserError) as caught:
         read_folder(tmp_path)
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
@@ -159,3 +193,86 @@ def test_a_picture_that_is_cut_short_is_found_when_it_is_read(tmp_path: Path) ->
     table = read_folder(tmp_path)  # its header is whole
     with pytest.raises(ImageFolderError, match=r"a dog_000000\.png: cannot be read"):
         read_pictures(tmp_path, table)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_picture_is_turned_as_people_see_it(kind: str, orientation: int, tmp_path: Path) -> None:
+    """Left half red, right half blue, brighter at the top: Pillow's own turn is the truth."""
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, :16, 0] = pixels[:, 16:, 2] = 120
+    pixels[:8] *= 2
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    content = _as_file(kind, Image.fromarray(pixels), exif=exif)
+    (tmp_path / f"a dog_000000.{kind.lower()}").write_bytes(content)
+    table = read_folder(tmp_path)
+    (found,) = read_pictures(tmp_path, table)
+    truth = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB"))
+    np.testing.assert_array_equal(found, truth)
+    assert found.shape == (int(table["height"][0]), int(table["width"][0]), 3)
+
+
+def _palette() -> Image.Image:
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 0, 255])
+    picture.putpixel((1, 0), 1)
+    return picture
+
+
+def _grey16() -> Image.Image:
+    return Image.fromarray(np.array([[0, 65535]], np.uint16))
+
+
+def _clear(mode: str, *values: object) -> Image.Image:
+    picture = Image.new(mode, (2, 1))
+    for x, value in enumerate(values):
+        picture.putpixel((x, 0), value)
+    return picture
+
+
+SEEN = {
+    # two pixels, as they look
+    "1": ("PNG", _clear("1", 0, 1), {}, [[0, 0, 0], [255, 255, 255]]),
+    "L": ("PNG", _clear("L", 7, 200), {}, [[7, 7, 7], [200, 200, 200]]),
+    "P": ("PNG", _palette(), {}, [[255, 0, 0], [0, 0, 255]]),
+    "P with a clear colour": ("PNG", _palette(), {"transparency": 1},
+                              [[255, 0, 0], [255, 255, 255]]),
+    "LA": ("PNG", _clear("LA", (0, 255), (0, 0)), {}, [[0, 0, 0], [255, 255, 255]]),
+    "RGBA": ("PNG", _clear("RGBA", (255, 0, 0, 255), (0, 0, 0, 0)), {},
+             [[255, 0, 0], [255, 255, 255]]),
+    "RGB with a clear colour": ("PNG", _clear("RGB", (255, 0, 0), (0, 0, 255)),
+                                {"transparency": (0, 0, 255)}, [[255, 0, 0], [255, 255, 255]]),
+    "16 bits": ("PNG", _grey16(), {}, [[0, 0, 0], [255, 255, 255]]),
+    "16 bits of TIFF": ("TIFF", _grey16(), {}, [[0, 0, 0], [255, 255, 255]]),
+    "GIF": ("GIF", _palette(), {}, [[255, 0, 0], [0, 0, 255]]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", SEEN)
+def test_every_mode_comes_out_as_people_see_it(mode: str, tmp_path: Path) -> None:
+    kind, picture, options, seen = SEEN[mode]
+    content = _as_file(kind, picture, **options)
+    (tmp_path / f"a dog_000000.{kind.lower()}").write_bytes(content)
+    found = read_pictures(tmp_path, read_folder(tmp_path))
+    np.testing.assert_array_equal(found[0, 0], seen)
+
+
+@pytest.mark.parametrize("suffix", ["tiff", "TIF", "gif", "jfif", "jpe", "webp", "bmp", "PNG"])
+def test_every_picture_is_one(suffix: str, tmp_path: Path) -> None:
+    paint(tmp_path / f"a dog_000000.{suffix}")
+    assert len(read_folder(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(("mode", "dtype"), [("I", np.int32), ("F", np.float32)])
+def test_what_has_no_one_look_is_refused(mode: str, dtype: type, tmp_path: Path) -> None:
+    Image.fromarray(np.ones((4, 4), dtype), mode).save(tmp_path / "a dog_000000.tiff")
+    with pytest.raises(ImageFolderError, match=f"is {mode}; save it as RGB of 8 bits"):
+        read_folder(tmp_path)
+
+
+def test_a_pipe_among_pictures_does_not_hang(tmp_path: Path) -> None:
+    paint(tmp_path / "a dog_000000.png")
+    os.mkfifo(tmp_path / "a dog_000001.png")
+    with pytest.raises(ImageFolderError, match=r"a dog_000001\.png: is no file; remove it"):
+        read_folder(tmp_path)

@@ -9,12 +9,13 @@ import pytest
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src"
-HEAVY = {"diffusers", "mlflow", "peft", "transformers"}
+HEAVY = {"diffusers", "mlflow", "peft", "spacy", "transformers"}
 # import-linter sees who imports `libraries`, not which of them.
 ROOMS = {
     "choix": {"survey"},
     "diffusers": {"backbones", "diffusion", "pretraining", "training"},
     "peft": {"training"},
+    "spacy": {"language"},
     "torch": {"training"},
     "transformers": {"backbones", "metrics", "pretraining"},
 }

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from mitune.prompt_sources import PromptError, SourceConfig
 from mitune.prompts import read_splits
+from mitune.texts import TextError
 from tests.conftest import ROOT
 
 REAL = ROOT.parent / "shared/data/t2i_compbench"
@@ -66,7 +67,7 @@ def test_hps_styles_are_categories(tmp_path: Path) -> None:
     with pytest.raises(PromptError, match=r"no category 'paintings'; .* anime, photo"):
         source("hps_v2").read(tmp_path, ["paintings"])
     (tmp_path / "photo.json").write_text('["c",\n oops]')
-    with pytest.raises(PromptError, match=r"photo\.json:2: not JSON"):
+    with pytest.raises(TextError, match=r"photo\.json:2: not JSON"):
         source("hps_v2").read(tmp_path, [])
 
 

@@ -1,8 +1,8 @@
 """Heavy libraries, imported when they are first used: `libraries.diffusers.AutoencoderKL`.
 
 diffusers and peft take longer to import than all else together, and most commands need neither;
-choix brings all of scipy.stats. A lazy loader cannot stand in for diffusers and transformers: both
-replace their own module as they load.
+choix brings all of scipy.stats, and spaCy is an extra. A lazy loader cannot stand in for diffusers
+and transformers: both replace their own module as they load.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from typing import Any
 
-_NAMES = {"choix", "diffusers", "peft", "torch", "transformers"}
+_NAMES = {"choix", "diffusers", "peft", "spacy", "torch", "transformers"}
 
 
 def __getattr__(name: str) -> Any:

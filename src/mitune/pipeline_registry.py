@@ -8,7 +8,8 @@ from kedro.pipeline import Pipeline
 
 from mitune.arm import Arm
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
-from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, ROUNDS, arms_of
+from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, METHODS, ROUNDS, arms_of
+from mitune.pipelines.compare.pipeline import create_pipeline as compare
 from mitune.pipelines.edit.pipeline import create_pipeline as edit
 from mitune.pipelines.finetune_on.pipeline import create_pipeline as finetune_on
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
@@ -20,6 +21,7 @@ from mitune.pipelines.quality.pipeline import create_pipeline as quality
 from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_arm
 from mitune.pipelines.score.pipeline import create_pipeline as score
+from mitune.pipelines.studies.pipeline import create_categories, create_studies
 from mitune.pipelines.style.pipeline import create_pipeline as style
 from mitune.pipelines.survey_analysis.pipeline import create_pipelines as surveys
 
@@ -41,6 +43,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         **{stage: mitune.only_nodes_with_tags(stage) for stage in STAGES},
         "controls": _every(CONTROLS),
         "agreement": agreement(),
+        "compare": compare(METHODS),
         "edit": edit(arms_of(DEFAULT_ROUNDS)),
         "finetune_on": finetune_on(),
         "merge": merge(),
@@ -48,6 +51,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "pretrain": pretrain(),
         "score": score(),
         "guidance_grid": guidance_grid(rounds),
+        "studies": create_studies(),
+        "categories": create_categories(),
         "quality": quality(arms_of(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)},
         "style": style(),

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Annotated, TypeAlias
 
 import numpy as np
+from pydantic import Field
+
+Seed: TypeAlias = Annotated[int, Field(ge=0, lt=2**63)]
+"""What torch's generators take."""
 
 
 def image_seed(*parts: object) -> int:

@@ -1,6 +1,7 @@
 """One set of laws for every inference-time method, on every model family that it is defined for."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -13,6 +14,7 @@ from mitune.backbones.base import Backbone
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.sampling import build_scheduler
 from mitune.errors import UserError
+from mitune.estimators import PathScore
 from mitune.guidance import (
     AttendAndExcite,
     ClassifierFree,
@@ -24,6 +26,7 @@ from mitune.guidance import (
 from tests.contracts.tiny import build, noise_of, sampler_of, trajectory
 
 PROMPTS = ["a red circle and a blue square", "two stars", "red"]
+SEVEN = [*PROMPTS, "a dotted square left of a cross", "three red stars", "", "a big green triangle"]
 SCALE, STEPS = 3.0, 4
 
 
@@ -42,21 +45,27 @@ PLAIN = ClassifierFree(scale=SCALE)
 METHODS = {
     "classifier_free": Method(on=PLAIN, off=PLAIN),
     "attend_and_excite": Method(
-        on=AttendAndExcite(over=PLAIN, downsampling=2),
-        off=AttendAndExcite(over=PLAIN, downsampling=2, altered=0, thresholds=()),
+        on=AttendAndExcite(over=PLAIN, parser="miniature"),
+        off=AttendAndExcite(over=PLAIN, parser="miniature", altered=0, thresholds=()),
         refused=("sd3",),
         reason="attends to texts and image jointly",
         at_most=True,
     ),
     "structured_diffusion": Method(
-        on=StructuredDiffusion(over=PLAIN),
-        off=StructuredDiffusion(over=PLAIN, min_words=100),
+        on=StructuredDiffusion(over=PLAIN, parser="miniature"),
+        off=StructuredDiffusion(over=PLAIN, parser="miniature", min_words=100),
+        refused=("sd3",),
+        reason="attends to texts and image jointly",
+    ),
+    "structured_diffusion, conjunction": Method(
+        on=StructuredDiffusion(over=PLAIN, parser="miniature", conjunction=True),
+        off=StructuredDiffusion(over=PLAIN, parser="miniature", conjunction=True, min_words=100),
         refused=("sd3",),
         reason="attends to texts and image jointly",
     ),
     "s_cfg": Method(
-        on=SemanticAware(scale=SCALE, downsamplings=(2,)),
-        off=SemanticAware(scale=SCALE, downsamplings=(2,), rates=(1, 1)),
+        on=SemanticAware(scale=SCALE),
+        off=SemanticAware(scale=SCALE, rates=(1, 1)),
         refused=("sd3",),
         reason="attends to texts and image jointly",
     ),
@@ -89,9 +98,11 @@ def method(request) -> Method:
     return METHODS[request.param]
 
 
-def final(backbone: Backbone, guidance: Guidance, rows: slice = slice(None)) -> torch.Tensor:
-    noise = noise_of(backbone, 3)[rows].to(backbone.pipeline.dtype)
-    *_, last = trajectory(backbone, noise, PROMPTS[rows], guidance, STEPS)
+def final(
+    backbone: Backbone, guidance: Guidance, prompts: Sequence[str] = PROMPTS, first: int = 0
+) -> torch.Tensor:
+    noise = noise_of(backbone, len(prompts), first).to(backbone.pipeline.dtype)
+    *_, last = trajectory(backbone, noise, prompts, guidance, STEPS)
     return last.z_next
 
 
@@ -114,12 +125,13 @@ def plain(backbone: Backbone) -> torch.Tensor:
 
 def test_every_registered_method_is_in_the_table() -> None:
     methods = get_args(get_args(GuidanceConfig)[0]) or (get_args(GuidanceConfig)[0],)
-    assert {m.model_fields["kind"].default for m in methods} == set(METHODS)
+    named = {name.partition(",")[0] for name in METHODS}
+    assert {m.model_fields["kind"].default for m in methods} == named
     for name, method in METHODS.items():
         for settings in (method.on, method.off):
             assert isinstance(settings, BaseModel) and settings.model_config["frozen"]
             restored = TypeAdapter(GuidanceConfig).validate_python(settings.model_dump())
-            assert restored == settings and restored.kind == name
+            assert restored == settings and restored.kind == name.partition(",")[0]
 
 
 @pairs(refused=False)
@@ -132,23 +144,34 @@ def test_batch_neighbours_do_not_matter(backbone: Backbone, method: Method) -> N
     """In double precision: a region is an argmax, which a rounding may turn over."""
     exact = open_backbone(backbone.ref, torch.device("cpu"))
     exact.pipeline.to(torch.float64)
-    together = final(exact, method.on)
-    for i in range(3):
-        alone = final(exact, method.on, slice(i, i + 1))
+    together = final(exact, method.on, SEVEN)
+    for i in (0, 3, 6):
+        alone = final(exact, method.on, SEVEN[i : i + 1], first=i)
         torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-6)
 
 
 @pairs(refused=False)
-def test_the_unguided_pair_is_that_of_the_plain_network(backbone: Backbone, method: Method) -> None:
+def test_information_is_that_of_the_plain_network_where_the_method_goes(
+    backbone: Backbone, method: Method
+) -> None:
+    """Both unguided branches at every latent, and the path score that is made of them."""
     texts = backbone.encode_prompts(PROMPTS), backbone.encode_prompts([""]).expand(3)
-    for step in trajectory(backbone, noise_of(backbone, 3), PROMPTS, method.on, STEPS):
+    steps = list(trajectory(backbone, noise_of(backbone, 3), PROMPTS, method.on, STEPS))
+    times = torch.tensor([step.t for step in steps], dtype=torch.float64)
+    score, path = PathScore(), backbone.denoiser.path
+    nats = torch.zeros(3)
+    for step, weight in zip(steps, score.weights_for(path, times), strict=True):
         pair = step.guided.conditional, step.guided.unconditional
-        t = torch.full((3,), step.t)
+        t, plain_eps = torch.full((3,), step.t), []
         for found, condition in zip(pair, texts, strict=True):
             with torch.no_grad():
                 expected = backbone.denoiser.predict(step.guided.z_t, t, condition)
             assert torch.equal(found.z_t, step.guided.z_t)
             torch.testing.assert_close(found.raw, expected.raw, rtol=1e-4, atol=1e-5)
+            plain_eps.append(expected.eps)
+        nats += weight.float() * (plain_eps[0] - plain_eps[1]).square().sum(dim=(1, 2, 3))
+    assert (nats > 0).all()
+    torch.testing.assert_close(score.fold(path, steps).score.float(), nats, rtol=1e-2, atol=1e-6)
 
 
 @pairs(refused=False)

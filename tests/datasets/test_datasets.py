@@ -20,6 +20,7 @@ from mitune.datasets import (
     ShardsDataset,
     WorkspaceDataset,
 )
+from mitune.datasets.adapters import AdaptersDataset
 from mitune.training.adapter_weights import WEIGHTS, digest
 
 
@@ -119,6 +120,18 @@ def test_an_adapter_moves_into_place_and_replaces_the_old_one(tmp_path: Path) ->
     assert loaded.round == 2 and loaded.digest == digest(tmp_path / "kept" / "adapter")
     assert _content(tmp_path / "kept" / "adapter") == b"second"
     assert [p.name for p in (tmp_path / "kept").iterdir()] == ["adapter"]
+
+
+@pytest.mark.parametrize(("grow", "left"), [(True, ["a_0.001", "a_0.002"]), (False, ["a_0.001"])])
+def test_several_adapters_are_kept_or_replaced(tmp_path: Path, grow: bool, left: list[str]) -> None:
+    dataset = AdaptersDataset(filepath=str(tmp_path / "points"), grow=grow)
+    dataset.save({"a_0.002": _adapter(tmp_path / "1", b"first")})
+    dataset.save({"a_0.001": _adapter(tmp_path / "2", b"second")})
+    dataset.save({"a_0.001": _adapter(tmp_path / "3", b"third")})
+    assert list(dataset.load()) == left
+    assert _content(tmp_path / "points/a_0.001") == b"third"
+    dataset.save({})
+    assert list(dataset.load()) == (left if grow else [])
 
 
 def test_versions_of_an_adapter_are_kept_apart(tmp_path: Path) -> None:

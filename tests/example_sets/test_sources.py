@@ -15,6 +15,7 @@ from mitune.example_sets import (
     PicturePairs,
     StylePairs,
 )
+from mitune.texts import TextError
 from tests.example_sets.files import manifest, pick_a_pic, png
 
 A, B, C = png(1), png(2), png(3)
@@ -121,7 +122,7 @@ def test_a_folder_without_a_table_and_a_broken_one_are_named(tmp_path: Path) -> 
     with pytest.raises(ExampleError, match=r"part.parquet: cannot be read"):
         list(PickAPic(path=tmp_path).read())
     (tmp_path / "manifest.csv").write_bytes("prompt,winner,loser\nein Stern f\xfcr".encode("latin"))
-    with pytest.raises(ExampleError, match="not a CSV file in UTF-8"):
+    with pytest.raises(TextError, match=r"manifest.csv:2: not UTF-8"):
         list(PicturePairs(path=tmp_path).read())
 
 
@@ -129,7 +130,7 @@ def test_what_no_row_fills_is_not_read(tmp_path: Path) -> None:
     """A row of a CSV file that is too short."""
     folder = manifest(tmp_path, [], {})
     (folder / "manifest.csv").write_text("prompt,winner,loser\na star\n")
-    with pytest.raises(ExampleError, match=r"manifest.csv:2, winner: no picture"):
+    with pytest.raises(TextError, match=r"manifest.csv:2: has 1 cells, the header 3"):
         list(PicturePairs(path=folder).read())
 
 

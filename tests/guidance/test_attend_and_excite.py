@@ -5,19 +5,21 @@ import logging
 import pytest
 import torch
 from diffusers import StableDiffusionAttendAndExcitePipeline
+from diffusers.models.attention_processor import Attention
 
 from mitune.backbones import ModelRef, open_backbone
 from mitune.backbones.base import Backbone
 from mitune.errors import UserError
 from mitune.guidance import AttendAndExcite, ClassifierFree
-from mitune.guidance.attend_and_excite import excitation_loss
+from mitune.guidance.neglect import excitation_loss
+from mitune.guidance.smoothing import smooth
 from tests.contracts.tiny import build, noise_of, trajectory
 
 PROMPTS = ["a red circle and a blue square", "two stars"]
 INDICES = {PROMPTS[0]: (3, 7), PROMPTS[1]: (2,)}
 CFG = ClassifierFree(scale=3.0)
-# The tiny networks attend at half the latent's size alone.
-ON = AttendAndExcite(over=CFG, downsampling=2)
+# As large a step as the paper's, on latents of 8 x 8.
+ON = AttendAndExcite(over=CFG, step_size=20.0 * 64 / 8, parser="miniature")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,63 @@ def test_the_loss_is_that_of_the_most_neglected_subject() -> None:
     assert torch.equal(excitation_loss(attention, sentences, subjects), found)
 
 
+class Keeping:
+    """Cross-attention probabilities, heads averaged, as a processor of the release stores them."""
+
+    def __init__(self) -> None:
+        self.maps: list[torch.Tensor] = []
+
+    def __call__(self, attn: Attention, hidden_states, encoder_hidden_states=None, **_):
+        texts = hidden_states if encoder_hidden_states is None else encoder_hidden_states
+        q, k, v = (
+            attn.head_to_batch_dim(project(x))
+            for project, x in ((attn.to_q, hidden_states), (attn.to_k, texts), (attn.to_v, texts))
+        )
+        probabilities = attn.get_attention_scores(q, k)
+        if encoder_hidden_states is not None:
+            self.maps.append(probabilities.mean(0))
+        return attn.to_out[0](attn.batch_to_head_dim(probabilities @ v))
+
+
+@pytest.mark.parametrize("steps", [2, 10])
+def test_a_move_is_the_gradient_of_each_pictures_own_loss(backbone: Backbone, steps: int) -> None:
+    """One picture at a time through the whole network, the loss written out for its sentence."""
+    z, t = noise_of(backbone, 2), torch.tensor([900, 700])
+    condition = backbone.encode_prompts(PROMPTS)
+    method = ON.model_copy(update={"thresholds": ()})
+    guiding = method.start(backbone, PROMPTS, condition, backbone.encode_prompts([""]), steps)
+    index = steps // 3
+    found = guiding.moved(index, z, t)
+    fast = backbone.network.attn_processors
+    for row, prompt in enumerate(PROMPTS):
+        kept = Keeping()
+        backbone.network.set_attn_processor(kept)
+        alone = z[row : row + 1].clone().requires_grad_(True)
+        backbone.network(
+            alone, t[row], encoder_hidden_states=condition.tensors["prompt"][row : row + 1]
+        )
+        backbone.network.set_attn_processor(dict(fast))  # it empties what it is given
+        words = len(prompt.split())
+        shares = (100 * torch.stack(kept.maps).mean(0)[:, 1 : 1 + words]).softmax(-1)
+        peaks = [smooth(shares[:, i - 1].view(1, 1, 4, 4)).max() for i in INDICES[prompt]]
+        (gradient,) = torch.autograd.grad(torch.stack([1 - p for p in peaks]).max(), alone)
+        step = 20 * torch.linspace(1, 0.5, steps)[index].sqrt()
+        assert gradient.abs().max() > 1e-4
+        torch.testing.assert_close(found[row], (alone - step * gradient)[0].detach())
+
+
+def test_a_step_moves_the_same_part_of_a_latent_of_any_size(backbone: Backbone) -> None:
+    """Its length is the step size at 64 x 64, and grows as the norm of noise does."""
+    texts = backbone.encode_prompts(PROMPTS), backbone.encode_prompts([""])
+    method = ON.model_copy(update={"thresholds": (), "step_size": 20.0})
+    guiding = method.start(backbone, PROMPTS, *texts, 10)
+    t, rows = torch.tensor([900, 900]), torch.tensor([0, 1])
+    for height, width, size in ((8, 8, 2.5), (16, 4, 2.5), (16, 16, 5.0)):
+        z = torch.randn(2, 4, height, width, generator=torch.Generator().manual_seed(0))
+        _, gradient = guiding.neglect(z, t, rows)
+        torch.testing.assert_close(z - guiding.moved(0, z, t), size * gradient)
+
+
 def test_without_a_subject_a_row_is_left_alone(backbone: Backbone) -> None:
     prompts = ["red", PROMPTS[1]]
     excited, plain = final(backbone, ON, prompts), final(backbone, CFG, prompts)
@@ -104,17 +163,18 @@ def test_the_order_of_the_subjects_does_not_matter(backbone: Backbone) -> None:
         for indices in ((3, 7), (7, 3))
     ]
     assert torch.equal(*ends)
-    # They are the nouns that are read when none are given.
-    assert torch.equal(ends[0], final(backbone, ON))
+    # They are the nouns that are read when none are given, by whoever.
+    for parser in ("miniature", "spacy"):
+        assert torch.equal(ends[0], final(backbone, ON.model_copy(update={"parser": parser})))
 
 
 def test_the_loss_falls_along_its_gradient(backbone: Backbone) -> None:
     texts = backbone.encode_prompts(PROMPTS), backbone.encode_prompts([""])
-    guiding = ON.start(backbone, PROMPTS, *texts, 10)
+    neglect = ON.start(backbone, PROMPTS, *texts, 10).neglect
     z, t, rows = noise_of(backbone, 2), torch.tensor([900, 900]), torch.tensor([0, 1])
     losses = []
     for _ in range(6):
-        loss, gradient = guiding.loss_and_gradient(z, t, rows)
+        loss, gradient = neglect(z, t, rows)
         losses.append(loss)
         z = z - 5.0 * gradient
     falls = torch.stack(losses).diff(dim=0)

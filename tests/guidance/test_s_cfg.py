@@ -5,9 +5,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
+from diffusers.models.attention_processor import Attention as Module
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from mitune.backbones.attention import Attention, AttentionLayer
 from mitune.backbones.stable_diffusion import UNetDenoiser
 from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import DiscretePath
@@ -34,7 +36,7 @@ def model() -> SimpleNamespace:
     )
     unet.eval().requires_grad_(False)
     # Sharper maps than those of an untrained network.
-    for attention in (m for m in unet.modules() if isinstance(m, Attention)):
+    for attention in (m for m in unet.modules() if isinstance(m, Module)):
         attention.to_q.weight.mul_(8)
     denoiser = UNetDenoiser(unet, DiscretePath.scaled_linear(), "epsilon")
     return SimpleNamespace(network=unet, denoiser=denoiser)
@@ -58,7 +60,7 @@ class Kept:
     def __init__(self) -> None:
         self.maps = {(kind, side): [] for kind in ("cross", "self") for side in (8, 4)}
 
-    def __call__(self, attn: Attention, hidden_states, encoder_hidden_states=None, **_):
+    def __call__(self, attn: Module, hidden_states, encoder_hidden_states=None, **_):
         cross = encoder_hidden_states is not None
         texts = encoder_hidden_states if cross else hidden_states
         q, k, v = (
@@ -145,8 +147,9 @@ def test_it_is_the_published_formula(model, powers: str, scale: float) -> None:
 
 
 def test_grids_that_the_network_does_not_have_are_passed_over(model) -> None:
-    guiding = start(model, SemanticAware(downsamplings=(4, 8)))
-    assert {layer.downsampling for layer in guiding.layers} == {4}
+    for settings in (SemanticAware(downsamplings=(4, 8)), SemanticAware()):
+        guiding = start(model, settings)
+        assert {layer.downsampling for layer in guiding.layers} == {4}
 
 
 def masks() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -187,15 +190,48 @@ def test_rates_are_bounded(model, scale: float, highest: float) -> None:
 @pytest.mark.parametrize("powers", ["released", "intended"])
 def test_refining_by_self_attention_is_an_average(powers: str) -> None:
     generator = torch.Generator().manual_seed(3)
-    own = torch.rand(2, 9, 9, generator=generator).softmax(-1)
+    layer = AttentionLayer(SimpleNamespace(heads=2, scale=1.0), 1)
+    queries, keys = torch.randn(2, 2, 9, 8, generator=generator)
+    own = Attention(layer, 2 * queries, keys)
     alike = torch.full((2, 9, 4), 0.3)
     torch.testing.assert_close(refine(own, alike, powers), alike)
-    identity = torch.eye(9).expand(2, 9, 9)
+    # Every place attends to itself alone: its key is the longest along its query.
+    places = 40 * torch.eye(9, 8).expand(2, 9, 8)
+    places = torch.cat([places[:, :8], -places[:, :8].sum(1, keepdim=True)], dim=1).repeat(1, 1, 2)
     cross = torch.rand(2, 9, 4, generator=generator)
-    torch.testing.assert_close(refine(identity, cross, powers), cross)
+    torch.testing.assert_close(refine(Attention(layer, places, places), cross, powers), cross)
     # The first power alone is the same in both, the fourth is not.
-    expected = sum(torch.linalg.matrix_power(own, k) @ cross for k in (1, 2, 3, 4)) / 4
+    own_map = own.map()
+    expected = sum(torch.linalg.matrix_power(own_map, k) @ cross for k in (1, 2, 3, 4)) / 4
     assert torch.allclose(refine(own, cross, powers), expected) == (powers == "intended")
+
+
+class Largest(TorchDispatchMode):
+    """Elements of the largest tensor that any operation makes."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        made = result if isinstance(result, tuple | list) else [result]
+        sizes = [x.numel() for x in made if isinstance(x, torch.Tensor)]
+        self.elements = max(self.elements, *sizes, 0)
+        return result
+
+
+@torch.no_grad()
+def test_memory_does_not_grow_with_the_square_of_the_pixels(model) -> None:
+    """On latents of 64 x 64, at every grid: the map of the finest would have 4 heads x 1024^2."""
+    generator = torch.Generator().manual_seed(5)
+    z_t = torch.randn(1, 4, 64, 64, generator=generator)
+    _, text, empty = inputs()
+    settings = SemanticAware(downsamplings=(2, 4), powers="intended")
+    texts = (Condition({"prompt": x}) for x in (text[:1], empty))
+    guiding = settings.start(model, [""], *texts, 4)
+    with Largest() as largest:
+        found = guiding(0, z_t, torch.tensor([600]))
+    assert found.guided.raw.isfinite().all()
+    assert 0 < largest.elements < 1024**2 / 2, largest.elements
 
 
 def test_smoothing_keeps_a_constant_and_the_mirror() -> None:

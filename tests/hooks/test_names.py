@@ -6,26 +6,65 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from pydantic import ValidationError
 
-from mitune.hooks.names import check_names
+from mitune.environments import Environments
+from mitune.hooks.names import Names, check_globals, check_parameters
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
 from tests.conftest import ROOT
 
-BASE = ROOT / "conf/base"
+NAMES = Names.of(Environments(str(ROOT / "conf"), base_env="base"))
 
 
 def test_a_misspelt_block_is_named_with_its_neighbour() -> None:
-    given = {"generat": {}, "evaluate": {}, "campaign": "mine", "image_source": "x", "zzz": 1}
-    first, second, third = check_names(BASE, given, {"modle", "data"})
+    given = {"campaign": "mine", "image_source": "x"}
+    first, second = check_parameters(NAMES, {"generat": {}, "evaluate": {}, "zzz": 1}, given)
     assert first == "parameters, generat: no such name; did you mean generate?"
-    assert second.startswith("parameters, zzz: no such name; choose of campaign, compose")
+    assert second.startswith("parameters, zzz: no such name; choose of campaign, compare, compose")
+    (third,) = check_globals(NAMES, {"modle": "x", "data": "data", "revision": None})
     assert third == "globals, modle: no such name; did you mean model?"
 
 
-@pytest.mark.parametrize("campaign", ["", "a/b", "../../evil", "..", "/tmp/x"])
+def test_what_the_command_line_alone_is_asked_for_is_not_read_from_a_file() -> None:
+    campaign, model = check_parameters(NAMES, {"campaign": "mine", "model": "x"}, {})
+    assert campaign == (
+        "parameters, campaign: is not read from a file of parameters; put it into "
+        "--params=campaign=mine"
+    )
+    assert model == (
+        "parameters, model: is not read from a file of parameters; put it into globals.yml, or "
+        "--params=model=x"
+    )
+
+
+@pytest.mark.parametrize("campaign", ["", "a/b", "../../evil", "..", "/tmp/x", "x" * 201])
 def test_a_campaign_is_the_name_of_a_folder(campaign: str) -> None:
-    (line,) = check_names(BASE, {"campaign": campaign}, ())
+    (line,) = check_parameters(NAMES, {}, {"campaign": campaign})
     assert line.startswith(f"parameters, campaign: {campaign!r} is no name of a folder")
+
+
+@pytest.mark.parametrize("campaign", [None, 7, 1e3, True, {"x": 1}])
+def test_a_campaign_is_a_text(campaign: object) -> None:
+    (line,) = check_parameters(NAMES, {}, {"campaign": campaign})
+    written = "null" if campaign is None else repr(campaign)
+    assert line == (
+        f"parameters, campaign: {written} is no text but what YAML makes of it; begin the name "
+        "with a letter"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"data": None}, "data: null is no path; write one, as conf/base does"),
+        ({"model": ""}, "model: '' is no path; write one, as conf/base does"),
+        ({"prompts": ["a"]}, "prompts: ['a'] is no path; write one, as conf/base does"),
+        ({"revision": 5}, "revision: 5 is no text; write one, or null"),
+        ({"max_sequence_length": -1}, "max_sequence_length: -1 is no number of tokens; write 256, "
+         "or null"),
+    ],
+)  # fmt: skip
+def test_a_global_is_null_only_where_base_has_it(given: dict, line: str) -> None:
+    assert list(check_globals(NAMES, given)) == [f"globals, {line}"]
 
 
 @pytest.mark.parametrize(

@@ -188,12 +188,12 @@ def test_sizes_are_named_apart(folder: Path, tmp_path: Path) -> None:
 
 def test_only_the_original_at_480_stands_beside_published_figures(tmp_path: Path) -> None:
     file = tmp_path / "model_base_vqa_capfilt_large.pth"
-    assert metric(file, chunker="spacy").published == "blip_vqa"
-    assert metric(file, chunker="spacy", image_size=480).published == "blip_vqa"
-    hub = metric(Path("Salesforce/blip-vqa-base"), revision="main", chunker="spacy")
+    assert metric(file).published == "blip_vqa"
+    assert metric(file, image_size=480).published == "blip_vqa"
+    hub = metric(Path("Salesforce/blip-vqa-base"), revision="main")
     others = [
-        metric(file),
-        metric(file, chunker="spacy", image_size=384),
+        metric(file, parser="miniature"),
+        metric(file, image_size=384),
         hub,
         hub.model_copy(update={"image_size": 480}),
     ]

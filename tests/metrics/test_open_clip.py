@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mitune.metrics import MetricError
 from mitune.metrics.open_clip import from_open_clip
+from mitune.weights import WeightsError
 from tests.metrics.open_clip_by_hand import (
     CONTEXT,
     SIZE,
@@ -44,12 +44,12 @@ def test_half_precision_file_is_read_in_the_precision_asked_for(clip_state: Stat
 @pytest.mark.parametrize("name", ["visual.ln_post.bias", "transformer.resblocks.1.ln_2.weight"])
 def test_missing_tensor_is_one_line(clip_state: State, name: str) -> None:
     state = {key: value for key, value in clip_state.items() if key != name}
-    with pytest.raises(MetricError, match=r"clip\.pt: 1 tensors .* missing") as caught:
+    with pytest.raises(WeightsError, match=r"clip\.pt: tensor .* is missing") as caught:
         from_open_clip(state, torch.float32, FILE)
     assert "\n" not in str(caught.value)
 
 
 def test_tensor_of_another_architecture_is_one_line(clip_state: State) -> None:
     state = {**clip_state, "visual.attn_pool.query": torch.zeros(2)}
-    with pytest.raises(MetricError, match=r"clip\.pt: .*visual\.attn_pool\.query"):
+    with pytest.raises(WeightsError, match=r"clip\.pt: .*visual\.attn_pool\.query"):
         from_open_clip(state, torch.float32, FILE)

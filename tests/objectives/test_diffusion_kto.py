@@ -157,7 +157,7 @@ def test_a_step_in_parts_has_the_kl_of_the_whole_step() -> None:
         task = _given(DiffusionKTO(beta=20.0), _rows(), 12, policy)
         weights = list(trained.shift.parameters())
         step = StepGradients(task, weights, 12, at_once, Accelerator(cpu=True))
-        value = step(0)
+        value = step(0).loss
         gradients.append(torch.cat([value[None].double(), weights[0].grad.flatten()]))
     for parts in gradients[1:]:
         torch.testing.assert_close(parts, gradients[0], rtol=1e-6, atol=1e-9)

@@ -109,7 +109,7 @@ def test_a_trajectory_has_the_densities_it_was_drawn_with() -> None:
     again = Learning(DPOK(**{**ON_A_GAUSSIAN.model_dump(), "reward_weight": 1, "kl_weight": 0}))
     again.task.restore(state)
     again.task.prepare(0, Accelerator(cpu=True))
-    losses = again.task.loss(torch.arange(64), torch.empty(64, 0))
+    losses = again.task.losses(torch.arange(64), torch.empty(64, 0)).values
     rows, value = again.task._rows, again.modules["value"]
     each, index = torch.arange(64), again.task._draws.index
     assert set(index.tolist()) == {0, 1, 2}

@@ -205,7 +205,7 @@ def test_a_step_in_parts_has_the_bound_of_the_whole_step(clamp: str) -> None:
             HNITM(clamp=clamp), policy, _rows(), TIMES, 12, 0.2, 3, torch.device("cpu")
         )
         weights = list(trained.shift.parameters())
-        value = StepGradients(task, weights, 12, at_once, Accelerator(cpu=True))(0)
+        value = StepGradients(task, weights, 12, at_once, Accelerator(cpu=True))(0).loss
         gradients.append(torch.cat([value[None].double(), weights[0].grad.flatten()]))
     for parts in gradients[1:]:
         torch.testing.assert_close(parts, gradients[0], rtol=1e-6, atol=1e-8)

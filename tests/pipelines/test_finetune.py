@@ -21,6 +21,7 @@ from mitune.errors import UserError
 from mitune.objectives import SFT
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.pipelines.finetune.key import adapter_key, training_code
+from mitune.pipelines.finetune.log import read_log, write_log
 from mitune.pipelines.finetune.nodes import train, with_latents
 from mitune.pipelines.shared.resources import Resources
 from mitune.training.adapter_weights import WEIGHTS, digest
@@ -248,4 +249,17 @@ def test_two_processes_train_what_one_does_in_halves(
     weights, log = trained("one", ALONE)
     theirs, their_log = trained("two", together)
     assert theirs == weights
-    pd.testing.assert_frame_equal(their_log, log, check_exact=True)
+    timed = [each.drop(columns="seconds") for each in (their_log, log)]
+    pd.testing.assert_frame_equal(*timed, check_exact=True)
+
+
+def test_a_log_has_a_column_for_all_that_is_watched(tmp_path: Path) -> None:
+    plain = [TrainingStep(index, 0.1 * index, 1.0, 1e-3, 0.5) for index in range(3)]
+    write_log(tmp_path, plain)
+    log = read_log(tmp_path)
+    assert list(log) == ["index", "loss", "grad_norm", "learning_rate", "seconds"]
+    assert log["loss"].tolist() == [step.loss for step in plain]
+    log.to_parquet(tmp_path / "log.parquet")
+    write_log(tmp_path, [dataclasses.replace(step, watched={"margin": 0.25}) for step in plain])
+    assert list(read_log(tmp_path))[-2:] == ["seconds", "margin"]
+    assert read_log(tmp_path)["margin"].tolist() == [0.25] * 3

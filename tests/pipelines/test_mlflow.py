@@ -44,8 +44,10 @@ def test_a_later_evaluation_lands_on_the_model_it_is_of(tracked: Path) -> None:
     (model,) = client.search_logged_models([experiment.experiment_id])
     judged = [metric for metric in model.metrics if metric.key == "judge"]
     assert len({metric.run_id for metric in judged}) == 2
-    names = {r.info.run_name for r in client.search_runs([experiment.experiment_id])}
-    assert {"mitune: round_2.finetune", "mitune: round_2.evaluate", "round_2"} <= names
+    runs = {r.info.run_name: r for r in client.search_runs([experiment.experiment_id])}
+    assert {"mitune: round_2.finetune", "mitune: round_2.evaluate", "round_2"} <= runs.keys()
+    parameters = runs["mitune: round_2.finetune"].data.params
+    assert parameters["finetune.objective.kind"] == "sft" and len(parameters) > 100
 
 
 def test_an_adapter_comes_back_by_its_alias(tracked: Path) -> None:

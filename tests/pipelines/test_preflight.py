@@ -4,7 +4,13 @@ import pytest
 
 from mitune.candidates import Generation
 from mitune.errors import UserError
-from mitune.guidance import AttendAndExcite, ClassifierFree, SemanticAware
+from mitune.guidance import (
+    AttendAndExcite,
+    ClassifierFree,
+    SemanticAware,
+    StructuredDiffusion,
+)
+from mitune.language import english
 from mitune.objectives import SFT
 from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
@@ -14,7 +20,7 @@ from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.compose.preflight import check_choice, check_rows
 from mitune.pipelines.finetune.preflight import check_metric
 from mitune.pipelines.shared.metrics import Metrics
-from mitune.pipelines.shared.preflight import check_guidance
+from mitune.pipelines.shared.preflight import check_guidance, check_metrics
 from mitune.references import ModelRef
 from mitune.training.finetuning import Finetuning
 from tests.conftest import SHIPPED
@@ -31,6 +37,32 @@ def test_attention_of_a_joint_transformer_is_refused(
         check_guidance("evaluate", settings, FLOW)
     check_guidance("evaluate", settings, model)
     check_guidance("evaluate", Generation(guidance=ClassifierFree()), FLOW)
+
+
+def test_a_parser_that_is_not_installed_is_refused(
+    model: ModelRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nested = StructuredDiffusion(parser="miniature", over=AttendAndExcite())
+    vqa = {"path": SHIPPED / "miniature-vqa"}
+    scorers = {
+        "three": {
+            "kind": "three_in_one",
+            "vqa": vqa,
+            "spatial": {"detector": {"kind": "miniature", "path": SHIPPED}},
+            "clip": {"path": SHIPPED / "miniature-clip"},
+            "adjectives": "kept",
+        }
+    }
+    metrics = Metrics.model_validate({"scorers": scorers})
+    check_guidance("evaluate", Generation(guidance=nested), model)
+    check_metrics(metrics)
+    monkeypatch.setattr(english, "_NAMES", ("no_such_model",))
+    with pytest.raises(UserError, match=r"^evaluate\.guidance\.over\.parser: .*not installed"):
+        check_guidance("evaluate", Generation(guidance=nested), model)
+    with pytest.raises(UserError, match=r"^metrics\.scorers\.three\.vqa\.parser: .*not installed"):
+        check_metrics(metrics)
+    vqa["parser"] = "miniature"
+    check_metrics(Metrics.model_validate({"scorers": scorers}))
 
 
 FOUR = Generation(images_per_prompt=4)

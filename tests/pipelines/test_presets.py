@@ -12,8 +12,15 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import CatalogProtocol
 
+from mitune.candidates import Generation
 from mitune.metrics import BlipVqa
+from mitune.pipelines.arms import METHODS
+from mitune.pipelines.compare.parameters import Compare
+from mitune.pipelines.compare.preflight import check_methods
+from mitune.pipelines.compose.parameters import Compose
+from mitune.pipelines.compose.preflight import check_choices
 from mitune.pipelines.shared.metrics import Metrics
+from mitune.training.finetuning import Finetuning
 from tests.conftest import ROOT
 
 PRESETS = {file.stem: file for file in sorted((ROOT / "conf/presets").glob("*.yml"))}
@@ -46,7 +53,24 @@ def test_a_preset_names_a_pipeline_and_fields_that_exist(
     for dataset in inputs:
         catalog.load(dataset)
     places = {"campaign", "image_source", "image_source_revision"}
-    assert {f"params:{block}" for block in run["params"].keys() - places} <= inputs
+    blocks = {i.removeprefix("params:").partition(".")[0] for i in inputs}
+    assert run["params"].keys() - places <= blocks
+
+
+@pytest.mark.parametrize("name", ["compare_paper", "compare_released"])
+def test_the_bench_of_a_preset_can_be_trained(name: str, catalog: CatalogProtocol) -> None:
+    parameters = catalog.load("parameters")
+    bench = Compare.model_validate(parameters["compare"])
+    choices = {
+        block: Compose.model_validate(value)
+        for block, value in parameters.items()
+        if block.startswith("compose")
+    }
+    arms = [arm for arm in METHODS if arm.name in bench.arms]
+    common, metrics = catalog.load("params:finetune"), catalog.load("params:metrics")
+    check_methods(arms, bench, choices, Finetuning.model_validate(common), metrics)
+    check_choices(choices, Generation.model_validate(catalog.load("params:generate")), metrics)
+    assert all(len(bench.methods[arm.name].points(common)) == 1 for arm in arms)
 
 
 @pytest.mark.parametrize("name", ["sd21_released", "sdxl_released", "sd35_released"])

@@ -87,13 +87,15 @@ def test_what_a_number_depends_on_names_version_and_antialias(tmp_path: Path) ->
 def test_a_metric_of_several_networks_has_a_row_for_each() -> None:
     shipped = {"path": MODELS / "miniature-judge/judge.safetensors", "kind": "miniature"}
     metric = ThreeInOne(
-        vqa={"path": MODELS / "miniature-vqa"},
+        vqa={"path": MODELS / "miniature-vqa", "parser": "miniature"},
         spatial={"detector": shipped},
         clip={"path": MODELS / "miniature-clip"},
+        parser="miniature",
     )
     rows = {row["name"]: row for row in dependence_rows({"three": provenance_of(metric)})}
     names = ["three", "three.vqa", "three.spatial.detector", "three.spatial", "three.clip"]
     assert sorted(rows) == sorted(names)
-    assert rows["three"]["settings"] == "adjectives built_in" and not rows["three"]["path"]
+    assert rows["three"]["settings"] == "adjectives dropped; parser miniature"
+    assert not rows["three"]["path"]
     clip = provenance_of(metric)["contents"][str(MODELS / "miniature-clip")]
     assert rows["three.clip"]["revision"] == clip

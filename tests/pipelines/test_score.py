@@ -95,7 +95,7 @@ def test_scores_are_those_of_the_metrics_with_intervals_and_provenance(
     pictures = np.stack([np.asarray(Image.open(images / file)) for file in table["file"]])
     judge = JudgeScore(path="data/06_models/miniature-judge/judge.safetensors")
     clip = ClipScore(path=CLIP["path"], mean=(0.5,) * 3, std=(0.5,) * 3)
-    vqa = BlipVqa(path="data/06_models/miniature-vqa")
+    vqa = BlipVqa(path="data/06_models/miniature-vqa", parser="miniature")
     for name, config in (("judge", judge), ("clip", clip), ("vqa", vqa)):
         expected = config.load(torch.device("cpu"))(pictures, list(table["prompt"]))
         np.testing.assert_allclose(table[name], expected, atol=1e-6)
@@ -331,7 +331,7 @@ def test_the_page_says_what_each_number_depends_on(standing: Path, finished) -> 
     assert list(known) == ["judge", "clip", "vqa"]
     for text in ("clip_score", CLIP["path"], known["clip"]["contents"][CLIP["path"]],
                  "cosine, -1 to 1", "shorter side bicubic (PIL), centre crop", "float32",
-                 "chunker built_in", "image_size 64"):  # fmt: skip
+                 "parser miniature", "image_size 64"):  # fmt: skip
         assert text in table
 
 

@@ -53,6 +53,7 @@ def test_collapsed_it_shows_prompts_rounds_and_report(site: Path) -> None:
     circles = {names[child["id"]] for child in root if child["type"] == "data"}
     assert circles == {
         *("prompt_files", "base_model", "image_source", "base_adapter", "workspace", "run_record"),
+        "survey_result",
         *("prompts", "tuning_prompts", "test_prompts", "report"),
         *("round_1.candidates", "round_1.scores", "round_1.adapter", "round_2.adapter"),
         *(f"{arm}.{result}" for arm in arms for result in ("evaluation", "shown")),

@@ -18,7 +18,7 @@ from tests.conftest import SHIPPED
 
 @pytest.fixture(scope="module")
 def scorer() -> BlipVqaScorer:
-    return BlipVqa(path=SHIPPED / "miniature-vqa").load(torch.device("cpu"))
+    return BlipVqa(path=SHIPPED / "miniature-vqa", parser="miniature").load(torch.device("cpu"))
 
 
 def test_it_answers(scorer: BlipVqaScorer) -> None:

@@ -1,10 +1,13 @@
 """Shares, differences, strengths and agreement, where they are known."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mitune.survey import concordance, shares, strengths
+from mitune.survey.figure import selection_shares
 from mitune.survey.published import OFFICIAL_NAMES, published
 from mitune.survey.resampling import Resampling
 from mitune.survey.row import Row
@@ -260,3 +263,14 @@ def test_mutual_information_and_the_base_come_first(rng) -> None:
     assert list(shares.selections(as_table(rows), "metrics")) == ["MI", "clip", "vqa"]
     rows = [row("s", 1, option, True, study="methods") for option in ("AandE", "MI", "VNL")]
     assert list(shares.selections(as_table(rows), "methods")) == ["VNL", "AandE", "MI"]
+
+
+def test_names_of_options_are_text_in_the_figure(rng) -> None:
+    """An imported file may name an option so that matplotlib would read it as a formula."""
+    rows = [row(f"s{n}", 1, option, n % 2 == 0) for n in range(4) for option in ("$x^$", "{\\bad")]
+    table = shares.shares(shares.selections(as_table(rows), "metrics"), rng)
+    figure = selection_shares(table.assign(study="metrics"), {}, {"$x^$": "#123456"})
+    figure.savefig(io.BytesIO(), format="png")
+    (axis,) = figure.axes
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["$x^$", "{\\bad"]
+    assert axis.get_lines()[0].get_color() == "#123456"

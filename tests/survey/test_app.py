@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mitune.survey.limits import MOST_BYTES, Bucket, Buckets
+from mitune.survey.navigation import survey_of
 from mitune.survey.storage import Answers
 from tests.survey.conftest import HOSTILE, Client, a_study, serving
 
@@ -24,7 +25,7 @@ def begun(client: Client) -> str:
 def stored(answers: Answers, at: str) -> dict[int, set[int] | None]:
     """Positions selected by question; None if unanswered."""
     found: dict[int, set[int] | None] = {}
-    for row in answers.survey(at.removeprefix("/survey/")):
+    for row in answers.survey(survey_of(at.removeprefix("/survey/"))):
         found.setdefault(row.question, None if row.selected is None else set())
         if row.selected:
             found[row.question].add(row.position)
@@ -44,7 +45,7 @@ def test_a_survey_from_start_to_end(client: Client, answers: Answers) -> None:
         assert (reply.status, reply.at) == (303, f"{at}/{number + 1 if number < 4 else 'done'}")
         assert stored(answers, at)[number] == (set() if number == 2 else {1, 3})
     assert "Thank you" in client.get(f"{at}/done").text
-    rows = answers.survey(at.removeprefix("/survey/"))
+    rows = answers.survey(survey_of(at.removeprefix("/survey/")))
     assert all(0 <= row.milliseconds < 60_000 for row in rows)
 
 
@@ -151,6 +152,16 @@ def test_forged_surveys_and_questions_are_refused(client: Client, answers: Answe
     assert len(answers.table()) == 12
 
 
+def test_what_is_stored_opens_no_survey(client: Client, answers: Answers) -> None:
+    """Tables of answers are published: the names in them must not let anyone change them."""
+    at = begun(client)
+    (survey,) = answers.table()["survey"].unique()
+    assert survey not in at and at.rpartition("_")[2] not in answers.table().to_csv()
+    assert client.get(f"/survey/{survey}/1").status == 404
+    assert client.post(f"/survey/{survey}/1", ("picture", 1), NEXT).status == 404
+    assert stored(answers, at)[1] is None
+
+
 def test_another_study_of_the_campaign_does_not_take_its_surveys(answers: Answers) -> None:
     with serving(a_study(), answers) as port:
         at = begun(Client(port))
@@ -208,7 +219,7 @@ def test_times_that_cannot_be_are_not_stored(client: Client, answers: Answers) -
     at = begun(client)
     for shown in ("", "-5", "9" * 15, "0", "٣", "1e3"):
         client.post(f"{at}/1", ("shown", shown), ("picture", 1), NEXT)
-        assert answers.survey(at.removeprefix("/survey/"))[0].milliseconds is None
+        assert answers.survey(survey_of(at.removeprefix("/survey/")))[0].milliseconds is None
 
 
 def test_groups_are_asked_for_and_a_forged_one_is_refused(answers: Answers) -> None:

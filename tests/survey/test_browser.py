@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from mitune.survey.navigation import survey_of
 from mitune.survey.storage import Answers
 from tests.survey.conftest import a_study, serving
 
@@ -53,7 +54,7 @@ def ticked(page: Page) -> list[str]:
 def selected(answers: Answers, address: str) -> list[list[int]]:
     """Positions by question, of those answered."""
     found: dict[int, list[int]] = {}
-    for row in answers.survey(address.removeprefix("/survey/")):
+    for row in answers.survey(survey_of(address.removeprefix("/survey/"))):
         if row.selected is not None:
             found.setdefault(row.question, []).extend([row.position] * row.selected)
     return list(found.values())

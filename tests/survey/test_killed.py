@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mitune.survey.navigation import survey_of
 from mitune.survey.storage import Answers
 from tests.conftest import ROOT
 from tests.survey.conftest import Client, Reply
@@ -34,7 +35,7 @@ class Crowd:
         """A whole survey; whatever gets no answer is sent again."""
         rng = np.random.default_rng(number)
         at = self._send("/").at.rpartition("/")[0]
-        mine = self.stored.setdefault(at.removeprefix("/survey/"), {})
+        mine = self.stored.setdefault(survey_of(at.removeprefix("/survey/")), {})
         for question in range(1, QUESTIONS + 1):
             position = int(rng.integers(1, OPTIONS + 1))
             self._send(f"{at}/{question}", ("picture", position), ("go", "next"))

@@ -13,11 +13,14 @@ from mitune.survey.storage import Answers, as_table
 from tests.survey.conftest import HOSTILE, a_study
 
 METRICS = 'prompt,mi,blip,hps\n"a red apple, a "green" cup",True,False,True\n"b",False,False,False'
+PROMPTS = ("a red apple", "a red, round apple", "a dog's bone", "a dog's, bone", 'it\'s "so"\n')
 METHODS = (
     "category,prompt,AandE,DPOK,MI\n"
     "color,'a red apple',True,False,True\n"
-    'non_spatial,"a dog\'s, bone",False,False,True\n'
-    "complex,'it\\'s \"so\"\\n',True,True,True"
+    "color,\"'a red, round apple'\",False,False,True\n"
+    'non_spatial,"""a dog\'s bone""",False,True,True\n'
+    'complex,"""a dog\'s, bone""",False,False,True\n'
+    'complex,"\'it\\\'s ""so""\\n\'",True,True,True\n'
 )
 
 
@@ -44,21 +47,46 @@ def test_metrics_files_are_read(tmp_path: Path) -> None:
 
 def test_methods_files_are_read(tmp_path: Path) -> None:
     (rows,) = official.read_folder(folder(tmp_path, METHODS), "main", "all")
-    prompts = list(dict.fromkeys(row.prompt for row in rows))
-    assert prompts == ["a red apple", "a dog's, bone", 'it\'s "so"\n']
-    assert [r.selected for r in rows if r.question == 2] == [False, False, True]
+    assert tuple(dict.fromkeys(row.prompt for row in rows)) == PROMPTS
+    assert [r.selected for r in rows if r.question == 3] == [False, True, True]
     assert {r.category for r in rows} == {"color", "non_spatial", "complex"}
+
+
+def test_methods_files_are_as_the_notebook_writes_them(tmp_path: Path) -> None:
+    """A table of prompts by `repr` through pandas: files of the notebook, not of this module."""
+    frames = [
+        pd.DataFrame([[True, False]], columns=["MI", "VNL"]).assign(
+            prompt=repr(prompt), category="color"
+        )[["category", "prompt", "MI", "VNL"]]
+        for prompt in PROMPTS
+    ]
+    text = pd.concat(frames).to_csv(index=None)
+    (rows,) = official.read_folder(folder(tmp_path, text), "main", "all")
+    assert tuple(dict.fromkeys(row.prompt for row in rows)) == PROMPTS
+    assert official.write(rows) == text
+    (windows,) = official.read_folder(folder(tmp_path, text.replace("\n", "\r\n")), "main", "all")
+    assert windows == rows
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("mi,blip\n", ":1: not a header"),
+        ("prompt\n", ":1: not a header"),
+        ("category,prompt,A,A\ncolor,'a',True,True", ":1: not a header"),
         ('prompt,mi,blip\n"a",True,False\n"b",True,yes', ":3: not `prompt,mi,blip`"),
         ('prompt,mi,blip\n"a",True', ":2: not"),
-        ("category,prompt,A,B\ncolor,__import__('os').system('x'),True,True", ":2: not"),
-        ("category,prompt,A,B\ncolor,'a' + 'b',True,True", "no Python string"),
-        ("category,prompt,A,B\ncolor,'\\x',True,True", "no Python string"),
+        (
+            "category,prompt,A,B\ncolor,__import__('os').system('x'),True,True",
+            ":2: .*no Python string",
+        ),
+        ("category,prompt,A,B\ncolor,'a' + 'b',True,True", ":2: .*no Python string"),
+        ("category,prompt,A,B\ncolor,'\\x',True,True", ":2: .*no Python string"),
+        ("category,prompt,A,B\ncolor,b'a',True,True", ":2: .*no Python string"),
+        ("category,prompt,A,B\ncolor,'\\ud800',True,True", ":2: .*no Python string"),
+        ("category,prompt,A,B\ncolor,'a',True,True\ncolor,'b',True", ":3: not `category"),
+        ("category,prompt,A,B\ncolor,\"'a',True,True", ":2: not `category"),
+        (f"category,prompt,A,B\ncolor,'{'a' * 200_000}',True,True", ":2: not `category"),
     ],
 )
 def test_other_files_are_refused_with_their_line(tmp_path: Path, text: str, said: str) -> None:
@@ -124,7 +152,7 @@ def test_notebook_files_come_back_with_what_they_hold(answers, answered, tmp_pat
     files = export(answers, tmp_path / "out", notebooks=True)
     where = tmp_path / "out/methods/simulated"
     assert sorted(files) == [where / f"answer_20260101_000000_00000{n}.csv" for n in (0, 1)]
-    assert not files[0].read_bytes().endswith(b"\n")
+    assert files[0].read_bytes().endswith(b"\n")  # as pandas ends a table
     other = Answers(tmp_path / "other.sqlite")
     take_in(other, where, "main", "simulated")
     kept = ["group", "question", "category", "prompt_id", "prompt", "option", "selected"]
@@ -151,6 +179,29 @@ def test_broken_tables_are_refused_whole(answers, answered, tmp_path: Path) -> N
         with pytest.raises(UserError, match="no exported table"):
             take_in(other, file, "", "")
     assert other.table().empty
+
+
+@pytest.mark.parametrize("group", ["../../elsewhere", "/tmp/elsewhere", "", "a b", "."])
+def test_a_group_is_the_name_of_a_folder(answers, answered, tmp_path: Path, group: str) -> None:
+    """Export writes a folder for each: a file from elsewhere must not name one outside."""
+    (file,) = export(answers, tmp_path / "out")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table.assign(group=group).to_csv(file, index=False)
+    other = Answers(tmp_path / "other.sqlite")
+    with pytest.raises(UserError, match="a group has more in its name"):
+        take_in(other, file, "", "")
+    with pytest.raises(UserError, match="it names a folder"):
+        take_in(other, folder(tmp_path, METRICS), "main", group)
+    assert other.table().empty
+
+
+@pytest.mark.parametrize("number", ["1.5", "-1", "1" + "0" * 30, "inf", "one"])
+def test_numbers_of_a_table_are_whole(answers, answered, tmp_path: Path, number: str) -> None:
+    (file,) = export(answers, tmp_path / "out")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table.assign(question=number).to_csv(file, index=False)
+    with pytest.raises(UserError, match="no exported table"):
+        take_in(Answers(tmp_path / "other.sqlite"), file, "", "")
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from mitune.objectives import Losses
 from mitune.training.checkpoint import Checkpoint
 from mitune.training.loop import fit, train
 from mitune.training.optimisation import Optimisation
@@ -222,12 +223,12 @@ class AgainstTheMean(EachAlone):
         assert not outputs.requires_grad
         return outputs
 
-    def loss(self, rows: Tensor, whole: Tensor) -> Tensor:
+    def losses(self, rows: Tensor, whole: Tensor) -> Losses:
         assert whole.shape == (6, 2)
         assert torch.allclose(whole[rows], self.network(self._inputs(rows)), atol=1e-6)
         outputs = self._outputs("loss", rows)
         pairs = (outputs - outputs.view(-1, 2, 2).flip(1).reshape(-1, 2)).square()
-        return (pairs + (outputs - whole.mean(0) - 1).square()).sum(1)
+        return Losses((pairs + (outputs - whole.mean(0) - 1).square()).sum(1))
 
     def _inputs(self, rows: Tensor) -> Tensor:
         return torch.randn(6, 5, generator=torch.Generator().manual_seed(self.step))[rows]

@@ -11,10 +11,11 @@ from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from peft import LoraConfig
 from torch import Tensor
 
-from mitune.backbones import AdapterRef, ModelError, ModelRef, open_backbone
+from mitune.backbones import AdapterRef, ModelRef, open_backbone
 from mitune.backbones.model_index import absent_parts, model_index
 from mitune.errors import UserError
 from mitune.training import adapters, merging
+from mitune.weights import WeightsError
 from tests.conftest import SHIPPED
 from tests.contracts.tiny import build
 
@@ -204,5 +205,5 @@ class TestOneFamily:
                 f"{layer}.lora_B.weight": torch.zeros(32, 2),
             },
         )
-        with pytest.raises(ModelError, match="text_encoder"):
+        with pytest.raises(WeightsError, match="text_encoder"):
             merging.read(open_backbone(model, CPU), AdapterRef(str(tmp_path)))

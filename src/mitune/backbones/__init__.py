@@ -37,10 +37,9 @@ def open_backbone(
     ModelError
         As `family_of`, or if the weights cannot be read.
     """
-    from mitune.backbones.model_index import absent_parts, model_index
+    from mitune.backbones.model_index import model_index
 
-    family = family_of(ref)
-    return family.open(ref, absent_parts(model_index(ref)), device, dtype, offload)
+    return family_of(ref).open(ref, model_index(ref), device, dtype, offload)
 
 
 def family_of(ref: ModelRef) -> type[PipelineBackbone]:

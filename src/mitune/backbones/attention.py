@@ -1,19 +1,15 @@
-"""Reading and changing the attention of a UNet, without a trace once done.
-
-Everything hangs on hooks of the projections to queries, keys and values, so whatever processor the
-network computes attention with (fused kernels too) stays, and so do its outputs where only maps are
-read. Adapters must be fused before, and compilation come after: a hook is not compiled.
-"""
+"""The attention of a UNet: its layers by grid, and what one of them attends to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mitune import libraries
 from mitune.errors import UserError
@@ -31,15 +27,42 @@ class AttentionLayer:
         """Whether its keys are a text's, not the latent's own."""
         return bool(self.module.is_cross_attention)
 
-    def map(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """softmax(Q K^T / sqrt(d)) averaged over heads: (B, N, L), rows summing to 1.
 
-        In float32 at least. `queries` (B, N, C) and `keys` (B, L, C) are what the layer's
-        projections give.
-        """
-        heads, dtype = self.module.heads, torch.promote_types(queries.dtype, torch.float32)
-        q, k = (x.to(dtype).unflatten(-1, (heads, -1)).transpose(1, 2) for x in (queries, keys))
-        return (q @ k.transpose(-1, -2) * self.module.scale).softmax(dim=-1).mean(dim=1)
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """A = softmax(Q K^T / sqrt(d)) of a layer in one call, averaged over heads: (B, N, L).
+
+    `queries` (B, N, C) and `keys` (B, L, C) are what the layer's projections give. All is computed
+    in float32 at least.
+    """
+
+    layer: AttentionLayer
+    queries: Tensor
+    keys: Tensor
+
+    def map(self) -> Tensor:
+        """A itself; its rows add up to 1."""
+        q, k = self._heads
+        return (q @ k.transpose(-1, -2) * self.layer.module.scale).softmax(dim=-1).mean(dim=1)
+
+    def average(self, values: Tensor) -> Tensor:
+        """A V (B, N, D) of `values` V (B, L, D), in memory that grows with N D, not with N L."""
+        q, k = self._heads
+        every = values.to(q.dtype)[:, None].expand(-1, q.shape[1], -1, -1)
+        width = max(q.shape[-1], every.shape[-1])
+        # Zeros change no product; without them kernels that spare memory do not apply.
+        q, k, every = (functional.pad(x, (0, width - x.shape[-1])) for x in (q, k, every))
+        mixed = functional.scaled_dot_product_attention(q, k, every, scale=self.layer.module.scale)
+        return mixed[..., : values.shape[-1]].mean(dim=1)
+
+    @property
+    def _heads(self) -> tuple[Tensor, Tensor]:
+        heads, dtype = self.layer.module.heads, self.queries.dtype
+        q, k = (
+            x.to(torch.promote_types(dtype, torch.float32)).unflatten(-1, (heads, -1))
+            for x in (self.queries, self.keys)
+        )
+        return q.transpose(1, 2), k.transpose(1, 2)
 
 
 def attention_layers(
@@ -69,6 +92,21 @@ def attention_layers(
     return tuple(chosen)
 
 
+def grids_near(network: nn.Module, wanted: Sequence[int]) -> tuple[int, ...]:
+    """Those of the `wanted` downsamplings at which there is cross-attention; at least one.
+
+    If there is none at any, the one that is nearest to the first in ratio, the finer of two.
+
+    Raises
+    ------
+    UserError
+        As `attention_layers`.
+    """
+    there = {layer.downsampling for layer in attention_layers(network, "cross")}
+    found = tuple(grid for grid in wanted if grid in there)
+    return found or (min(sorted(there), key=lambda grid: abs(math.log2(grid / wanted[0]))),)
+
+
 def _all_layers(unet: Any) -> Iterator[AttentionLayer]:
     """A UNet with n levels halves the grid after each but the last."""
     deepest = len(unet.down_blocks) - 1
@@ -82,48 +120,3 @@ def _all_layers(unet: Any) -> Iterator[AttentionLayer]:
         for module in block.modules() if block is not None else ():
             if isinstance(module, attention):
                 yield AttentionLayer(module, 2**level)
-
-
-class _LastMapTaken(Exception):
-    pass
-
-
-@contextmanager
-def attention_maps(
-    layers: Sequence[AttentionLayer],
-    take: Callable[[AttentionLayer, Tensor], None],
-    leave_after_last: bool = False,
-) -> Iterator[None]:
-    """Give `take` each layer of `layers` and its map, as a network call in the block comes to it.
-
-    Differentiable where gradients are recorded. With `leave_after_last` the block ends as soon as
-    the last layer's map is taken, since nothing else of the network is wanted.
-    """
-    queries: dict[nn.Module, Tensor] = {}
-    layer_of = {layer.module.to_k: layer for layer in layers}
-
-    def keep_queries(to_q: nn.Module, _inputs: Any, output: Tensor) -> None:
-        queries[to_q] = output
-
-    def take_map(to_k: nn.Module, _inputs: Any, output: Tensor) -> None:
-        layer = layer_of[to_k]
-        take(layer, layer.map(queries.pop(layer.module.to_q), output))
-        if leave_after_last and layer is layers[-1]:
-            raise _LastMapTaken
-
-    with ExitStack() as hooks:
-        for layer in layers:
-            hooks.callback(layer.module.to_q.register_forward_hook(keep_queries).remove)
-            hooks.callback(layer.module.to_k.register_forward_hook(take_map).remove)
-        with suppress(_LastMapTaken):
-            yield
-
-
-@contextmanager
-def values_from(layers: Sequence[AttentionLayer], texts: Tensor) -> Iterator[None]:
-    """Let cross-attention take its values from `texts` (B, L, D), keys as before, in the block."""
-    with ExitStack() as hooks:
-        for layer in layers:
-            to_v = layer.module.to_v
-            hooks.callback(to_v.register_forward_pre_hook(lambda _to_v, _inputs: (texts,)).remove)
-        yield

@@ -14,7 +14,10 @@ from typing_extensions import Self
 
 from mitune import libraries
 from mitune.backbones.base import ModelError
+from mitune.backbones.model_index import absent_parts
+from mitune.backbones.parts import read_parts
 from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.errors import UserError
 from mitune.references import DType, ModelRef
 
 _PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
@@ -50,25 +53,28 @@ class PipelineBackbone(ABC):
     def open(
         cls,
         ref: ModelRef,
-        absent: Mapping[str, None],
+        index: Mapping[str, Any],
         device: torch.device,
         dtype: DType,
         offload: bool,
     ) -> Self:
-        """Load the weights of `ref`, which was saved without the parts `absent`.
+        """Load the weights of `ref`, of the parts that its `index` names.
 
         Raises
         ------
         ModelError
             Naming the model if a weight file is missing or truncated.
+        WeightsError
+            Naming the file and a tensor that is missing, left over or not finite.
         """
         try:
             pipeline = getattr(libraries.diffusers, cls.pipeline_type).from_pretrained(
                 ref.path,
                 revision=ref.revision,
-                torch_dtype={"vae": torch.float32, "default": getattr(torch, dtype)},
-                **{**absent, **cls.options},
+                **{**read_parts(ref, index, dtype), **absent_parts(index), **cls.options},
             )
+        except UserError:
+            raise
         except Exception as error:  # safetensors, OSError, KeyError: whatever broke, say where
             raise ModelError(
                 f"{ref.path}: the weights cannot be read ({type(error).__name__}: "

@@ -36,12 +36,29 @@ def unread(ref: ModelRef, prompts: Sequence[str]) -> list[tuple[str, int, int]]:
     return _overlong(_tokenizer(ref, "tokenizer_3"), cut, ref.max_sequence_length or _T5_TOKENS)
 
 
+def as_read(ref: ModelRef, prompts: Sequence[str]) -> list[tuple[tuple[int, ...], ...]]:
+    """What the text encoders get of each prompt: equal for those that the model cannot tell apart.
+
+    Token ids of every tokenizer in turn, cut off where its encoder stops. Raises ModelError.
+    """
+    index = model_index(ref)
+    every = []
+    for part in ("tokenizer", "tokenizer_2", "tokenizer_3"):
+        if index.get(part, [None])[0]:
+            tokenizer = _tokenizer(ref, part)
+            t5 = part == "tokenizer_3"
+            limit = ref.max_sequence_length or _T5_TOKENS if t5 else tokenizer.model_max_length
+            cut = {"truncation": True, "max_length": limit}
+            every.append([tuple(ids) for ids in tokenizer(list(prompts), **cut).input_ids])
+    return list(zip(*every, strict=True))
+
+
 def _overlong(tokenizer: Any, prompts: Sequence[str], limit: int) -> list[tuple[str, int, int]]:
     lengths = [len(ids) for ids in tokenizer(list(prompts)).input_ids] if prompts else []
     return [(p, n, limit) for p, n in zip(prompts, lengths, strict=True) if n > limit]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _tokenizer(ref: ModelRef, part: str) -> Any:
     """Read once: prompts are asked about category by category."""
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from mitune.diffusion.sampling import SamplerName
 from mitune.estimators import DrawEstimator, ForwardScore, InformationDecomposition, PathScore
 from mitune.guidance import ClassifierFree, GuidanceConfig
 from mitune.guidance.base import Starts
 from mitune.references import DType
+from mitune.seeds import Seed
 
 
 class Scoring(BaseModel):
@@ -45,18 +46,21 @@ class Scoring(BaseModel):
         return self
 
 
+MOST_IMAGES = 10_000  # of a prompt: they are drawn, and their names held, together
+
+
 class Generation(BaseModel):
     """How candidates are made. Defaults: the MI-TUNE paper (M = 50, 50 DDPM steps, CFG 7.5)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images_per_prompt: PositiveInt = 50
+    images_per_prompt: int = Field(default=50, ge=1, le=MOST_IMAGES)
     steps: PositiveInt = 50
     sampler: SamplerName = "ddpm"
     guidance: GuidanceConfig = Field(default_factory=ClassifierFree)
     scoring: Scoring = Scoring()
     dtype: DType = "float32"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     @property
     def sampled_by(self) -> Starts:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import warnings
 
 import click
-from kedro.framework.cli.utils import LazyGroup
+
+from mitune.cli.telling import TellingGroup
 
 # `--pipeline` is what Kedro's users know.
 warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
@@ -17,7 +18,7 @@ warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
 
 @click.group(
     name="mitune",
-    cls=LazyGroup,
+    cls=TellingGroup,
     lazy_subcommands={
         "compare": "mitune.cli.compare.compare",
         "cost": "mitune.cli.cost.cost",

@@ -15,7 +15,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import ProjectMetadata
 from kedro.io import CatalogProtocol, DataCatalog
 
-from mitune.hooks.names import check_names
+from mitune.hooks.names import check_session
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def disk_catalog(
         **settings.CONFIG_LOADER_ARGS,
     )
     parameters = loader["parameters"]
-    wrong = list(check_names(source / loader.base_env, parameters, loader["globals"]))
+    wrong = list(check_session(loader))
     if wrong:
         raise click.ClickException("\n".join(wrong))
     datasets = _convert_paths_to_absolute_posix(project.project_path, loader["catalog"])

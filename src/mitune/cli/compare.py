@@ -11,6 +11,9 @@ from kedro.io import CatalogProtocol
 
 from mitune.cli.catalogs import disk_catalog
 from mitune.comparison import mean, paired
+from mitune.hooks.lineage import RECORDS
+from mitune.lineage.plan import Plan
+from mitune.lineage.records import Records
 from mitune.pipelines.arms import ARMS
 from mitune.statistics import Interval
 
@@ -23,14 +26,18 @@ from mitune.statistics import Interval
 def compare(project: Any, campaigns: tuple[str, str], env: str | None, metric: str | None) -> None:
     """Compare two CAMPAIGNS, model by model, paired by prompt where they were tested alike."""
     evaluated: list[dict[str, pd.DataFrame]] = []
+    scored: list[dict[str, dict[str, str]]] = []
     for name in campaigns:
         catalog, parameters = disk_catalog(project, env, {"campaign": name})
         metric = metric or str(next(iter(parameters["metrics"]["scorers"])))
         evaluated.append(_evaluations(catalog))
+        scored.append({model: _scored_by(catalog, model, metric) for model in evaluated[-1]})
         if not evaluated[-1]:
             raise click.ClickException(f"campaign {name}: nothing is evaluated yet")
     assert metric is not None
     first, second = evaluated
+    for model in first.keys() & second.keys():
+        _check_metric(metric, campaigns, scored[0][model], scored[1][model])
     click.echo(f"{metric}, mean (95 % interval over prompts)\n")
     click.echo(f"{'model':12}{campaigns[0]:>30}{campaigns[1]:>30}{'difference':>30}")
     for model in dict.fromkeys([*first, *second]):
@@ -46,6 +53,38 @@ def _evaluations(catalog: CatalogProtocol) -> dict[str, pd.DataFrame]:
     """Evaluations of a campaign, by model."""
     names = {model: f"{model}.evaluation" for model in ARMS}
     return {model: catalog.load(name) for model, name in names.items() if catalog.exists(name)}
+
+
+def _scored_by(catalog: CatalogProtocol, model: str, metric: str) -> dict[str, str]:
+    """What the numbers of a metric depend on, as it is recorded of a model's evaluation."""
+    name = f"{model}.evaluation"
+    record = Plan({}, catalog, Records(catalog.load(RECORDS))).record(name)
+    if record is None:
+        raise click.ClickException(
+            f"{name}: how it was scored is not recorded; run its stage `evaluate` again"
+        )
+    start = f"params:metrics.scorers.{metric}."
+    parameters, inputs = record.ingredients.parameters, record.ingredients.inputs
+    given = {
+        field.removeprefix(start): str(value)
+        for field, value in parameters.items()
+        if field.startswith(start)
+    }
+    contents = {f"contents of {field}": inputs.get(value, "") for field, value in given.items()}
+    return given | contents
+
+
+def _check_metric(
+    metric: str, campaigns: tuple[str, str], first: dict[str, str], second: dict[str, str]
+) -> None:
+    """Numbers of two metrics of one name are not put side by side. Raises ClickException."""
+    for field in sorted(first.keys() | second.keys()):
+        was = [side.get(field, "not there") for side in (first, second)]
+        if was[0] != was[1]:
+            raise click.ClickException(
+                f"{metric}: {field} is {was[0]} in {campaigns[0]}, {was[1]} in {campaigns[1]}: "
+                "these are numbers of two metrics; evaluate one of the campaigns again"
+            )
 
 
 def _alike(first: pd.DataFrame, second: pd.DataFrame) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 from kedro.framework.cli.utils import _split_params
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 _LIST = re.compile(r"([^,=]+)=[\[{][^\]}]*,")
 
@@ -28,7 +30,24 @@ def split_params(context: click.Context, option: click.Parameter, value: Any) ->
             context,
             option,
         )
-    return _split_params(context, option, value)
+    if isinstance(value, str):
+        _check_distinct([item.partition("=")[0].strip() for item in value.split(",")])
+    try:
+        return _split_params(context, option, value)
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise click.BadParameter(
+            f"{value!r} does not parse ({str(error).splitlines()[0]}); close what is open, or "
+            "put quotes around a text",
+            context,
+            option,
+        ) from None
+
+
+def _check_distinct(names: list[str]) -> None:
+    for name in names:
+        within = [other for other in names if other == name or other.startswith(f"{name}.")]
+        if name and len(within) > 1:
+            raise click.BadParameter(f"{name} is given twice, as {within[-1]}; give one of them")
 
 
 def refusing_lists(command: click.Command) -> click.Command:

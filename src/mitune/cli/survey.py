@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
-from kedro.io import CatalogProtocol, DatasetError
 
-from mitune.cli.catalogs import run_catalog
-from mitune.errors import UserError
-from mitune.pipelines.arms import MAX_ROUNDS
+from mitune.cli.asking import answers_in, campaign_catalog, rounds_in, study_of
 
 if TYPE_CHECKING:
     from mitune.survey.row import Kind
-    from mitune.survey.storage import Answers
-    from mitune.survey.study import Study
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _COUNTS = (5, 10, 20, 40, 80, 160)
@@ -74,7 +66,7 @@ def export_answers(
     """Write the answers to CAMPAIGN's surveys to a new FOLDER: one table, with all there is."""
     from mitune.survey.exchange import export
 
-    with _campaign(project, env, campaign) as catalog:
+    with campaign_catalog(project, env, campaign) as catalog:
         written = export(catalog.load("survey_answers"), folder, notebooks)
     click.echo(f"{len(written)} files in {folder}")
 
@@ -89,8 +81,8 @@ def import_answers(project: Any, campaign: str, source: Path, env: str | None, g
     """Take in SOURCE: an exported answers.csv, or a folder of the released notebooks' files."""
     from mitune.survey.exchange import take_in
 
-    with _campaign(project, env, campaign) as catalog:
-        count = take_in(_answers(catalog), source, campaign, group)
+    with campaign_catalog(project, env, campaign) as catalog:
+        count = take_in(answers_in(catalog), source, campaign, group)
     click.echo(f"{count} surveys; analyse them with")
     click.echo(_analysis(campaign, env))
 
@@ -122,8 +114,8 @@ def plan_power(
     from mitune.survey.power import power
     from mitune.survey.simulation import Respondents
 
-    study = _study(kind, project, campaign, env)
-    with _campaign(project, env, campaign) as catalog:
+    study = study_of(kind, project, campaign, env)
+    with campaign_catalog(project, env, campaign) as catalog:
         followed = score or next(iter(catalog.load("params:metrics").scorers))
         people = Respondents(slope=slope, spread=spread)
         rng = np.random.default_rng(0)
@@ -142,14 +134,17 @@ def _serve(
 
     from mitune.survey.app import create_app
 
-    study = _study(kind, project, campaign, env)
-    with _campaign(project, env, campaign) as catalog:
-        answers = _answers(catalog)
+    study = study_of(kind, project, campaign, env)
+    with campaign_catalog(project, env, campaign) as catalog:
+        answers = answers_in(catalog)
         answers.keep_scores(study.scores)
         app = create_app(study, answers, code)
+        rounds = rounds_in(catalog)
     click.echo(f"survey of {kind}: http://{host}:{port}  (Ctrl-C ends it)")
     click.echo(f"answers: {answers.path}")
     click.echo(f"analyse: {_analysis(campaign, env)}")
+    if rounds:
+        click.echo(f"report:  {_refresh(rounds, campaign, env)}")
     if host not in _LOOPBACK:
         click.echo("Anyone who can reach this machine can answer, and nothing is encrypted: give")
         click.echo("--code, and put a server with TLS in front (docs/surveys.md).")
@@ -157,51 +152,17 @@ def _serve(
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
 
 
-def _study(kind: Kind, project: Any, campaign: str, env: str | None) -> Study:
-    """The survey, its pictures made if they are missing or stale."""
-    from mitune.survey.study import Study
-
-    with _campaign(project, env, campaign) as catalog:
-        name = _making(kind, catalog)
-    runtime = {"campaign": campaign}
-    with KedroSession.create(project.project_path, env=env, runtime_params=runtime) as session:
-        session.run(pipeline_names=[name], only_missing_outputs=True)
-    with _campaign(project, env, campaign) as catalog:
-        settings = catalog.load("params:survey")
-        questions = {"metrics": settings.metrics, "methods": settings.methods}[kind].questions
-        table = catalog.load(f"survey_{kind}_pictures")
-        return Study(kind, campaign, questions, table, settings.groups, settings.consent)
-
-
-def _making(kind: Kind, catalog: CatalogProtocol) -> str:
-    """The pipeline that makes the pictures: of methods, that of the most rounds there are."""
-    for rounds in range(MAX_ROUNDS, 0, -1):
-        name = f"survey_methods_r{rounds}"
-        if kind == "methods" and all(map(catalog.exists, pipelines[name].inputs())):
-            return name
-    return f"survey_{kind}"
-
-
-def _answers(catalog: CatalogProtocol) -> Answers:
-    """The campaign's file of answers, made if it is not there."""
-    from mitune.lineage.location import location
-    from mitune.survey.storage import Answers
-
-    path = location(catalog.get("survey_answers"))
-    assert path is not None
-    return Answers(path)
-
-
 def _analysis(campaign: str, env: str | None) -> str:
-    where = f" --env={env}" if env else ""
-    return f"kedro run{where} --pipeline=survey_analysis --params=campaign={campaign}"
+    return f"kedro run{_where(campaign, env)} --pipeline=survey_analysis"
 
 
-@contextmanager
-def _campaign(project: Any, env: str | None, campaign: str) -> Iterator[CatalogProtocol]:
-    """The campaign's data; what the user can mend is one line."""
-    try:
-        with run_catalog(project, env, {"campaign": campaign}) as catalog:
-            yield catalog
-    except (UserError, DatasetError) as error:
-        raise click.ClickException(" ".join(str(error).split())) from None
+def _refresh(rounds: int, campaign: str, env: str | None) -> str:
+    """The command that takes an analysis into the report of so many rounds."""
+    page = f"--pipeline=mitune_r{rounds} --tags=report"
+    return f"kedro run{_where(campaign, env)} {page} --only-missing-outputs"
+
+
+def _where(campaign: str, env: str | None) -> str:
+    """The same environment and campaign, in a command; what is the default is not said."""
+    named = f" --params=campaign={campaign}" if campaign != "main" else ""
+    return (f" --env={env}" if env else "") + named

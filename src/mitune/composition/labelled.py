@@ -6,12 +6,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import NonNegativeInt, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 
 from mitune.composition.base import VALUE, RowKind, Strategy, lines, prompt_generator, ranked
 from mitune.composition.score import Score, names_in
 from mitune.composition.threshold import Threshold, passing
 from mitune.errors import UserError
+from mitune.seeds import Seed
 
 
 class Labelled(Strategy):
@@ -32,7 +33,7 @@ class Labelled(Strategy):
     k: PositiveInt | None = 1
     threshold: Threshold | None = None
     prefer: Literal["high", "low", "random"] = "high"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     rows: ClassVar[RowKind] = "Labelled"
 

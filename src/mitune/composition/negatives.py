@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from mitune.composition.base import VALUE, RowKind, Strategy, lines, prompt_generator, ranked
 from mitune.composition.score import Score, names_in
 from mitune.errors import UserError
+from mitune.seeds import Seed
 
 Wrong: TypeAlias = Literal["worst", "other_picture", "other_prompt", "similar_prompt"]
 Shares: TypeAlias = Annotated[dict[Wrong, PositiveFloat], Field(min_length=1)]
@@ -36,7 +37,7 @@ class Negatives(Strategy):
     score: Score
     k: PositiveInt = 1
     negative: Wrong | Shares = "worst"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     rows: ClassVar[RowKind] = "Negatives"
 

@@ -7,11 +7,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 
 from mitune.composition.base import VALUE, RowKind, Strategy, lines, prompt_generator, ranked
 from mitune.composition.score import Score, names_in
 from mitune.errors import UserError
+from mitune.seeds import Seed
 
 
 class Pairs(Strategy):
@@ -36,7 +37,7 @@ class Pairs(Strategy):
     distinct: bool = False
     margin: NonNegativeFloat = 0.0
     prefer: Literal["high", "low", "random"] = "high"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     rows: ClassVar[RowKind] = "Pair"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import pandas as pd
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import PositiveInt
 
 from mitune.composition.base import RowKind, Strategy, best, prompt_generator
 from mitune.ranking import check_scores
+from mitune.seeds import Seed
 
 
 class RandomK(Strategy):
@@ -20,7 +21,7 @@ class RandomK(Strategy):
 
     kind: Literal["random_k"] = "random_k"
     k: PositiveInt = 1
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     rows: ClassVar[RowKind] = "Single"
 

@@ -13,10 +13,17 @@ from mitune.references import AdapterRef
 
 
 class AdaptersDataset(AbstractDataset[dict[str, AdapterRef], dict[str, AdapterRef]]):
-    """One folder for each, as `AdapterDataset` keeps it; a save leaves none of those before."""
+    """One folder for each, as `AdapterDataset` keeps it.
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    A save leaves none of those before, unless they are to `grow`: then it adds or replaces those
+    given, as a node needs that makes one after the other.
+    """
+
+    def __init__(
+        self, *, filepath: str, grow: bool = False, metadata: dict[str, Any] | None = None
+    ) -> None:
         self._filepath = Path(filepath)
+        self._grow = grow
         self.metadata = metadata
 
     def load(self) -> dict[str, AdapterRef]:
@@ -34,8 +41,9 @@ class AdaptersDataset(AbstractDataset[dict[str, AdapterRef], dict[str, AdapterRe
 
     def save(self, data: dict[str, AdapterRef]) -> None:
         """Move the folders of `data` into place."""
-        shutil.rmtree(self._filepath, ignore_errors=True)
-        self._filepath.mkdir(parents=True)
+        if not self._grow:
+            shutil.rmtree(self._filepath, ignore_errors=True)
+        self._filepath.mkdir(parents=True, exist_ok=True)
         for name, adapter in data.items():
             AdapterDataset(filepath=str(self._filepath / name)).save(adapter)
 

@@ -22,9 +22,10 @@ class FeaturesDataset(AbstractDataset[dict[str, Features], dict[str, Features | 
 
     def load(self) -> dict[str, Features | Moments]:
         """Everything in the folder. Raises DatasetError if there is nothing."""
-        if not self._exists():
+        files = sorted(self._folder.glob("*.npz"))
+        if not files:
             raise DatasetError(f"{self._folder}: no features; rerun the node that makes them")
-        return {file.stem: load_statistics(file) for file in sorted(self._folder.glob("*.npz"))}
+        return {file.stem: load_statistics(file) for file in files}
 
     def save(self, data: dict[str, Features]) -> None:
         """Write all, then remove what is left of before."""

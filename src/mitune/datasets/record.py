@@ -1,4 +1,4 @@
-"""Facts that hooks write while a run goes on, and nodes may read."""
+"""Facts that nodes may read, and that may not be there."""
 
 from __future__ import annotations
 

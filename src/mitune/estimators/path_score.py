@@ -60,7 +60,7 @@ class PathScore(BaseModel):
         """One weight per sampler timestep, (n,) float64 on the CPU, for `times` (n,) descending.
 
         Raises ValueError for a form or published weights that the path does not have, or a grid
-        that they leave empty.
+        that they or the window leave empty: every score would be 0.
         """
         times = times.to("cpu", torch.float64)
         if self.form != "squared" and not isinstance(path, RectifiedFlowPath):
@@ -124,4 +124,11 @@ class PathScore(BaseModel):
 
 def _inside(path: NoisePath, times: Tensor, window: tuple[float, float]) -> Tensor:
     log_snr = path.log_snr(times)
-    return (log_snr >= window[0]) & (log_snr <= window[1])
+    inside = (log_snr >= window[0]) & (log_snr <= window[1])
+    if not bool(inside.any()):
+        low, high = float(log_snr.min()), float(log_snr.max())
+        raise ValueError(
+            f"window: {list(window)} has no step of the sampler, whose log-SNR goes from {low:.2f} "
+            f"to {high:.2f}; widen it, or take more steps"
+        )
+    return inside

@@ -53,12 +53,20 @@ class Renoised(BaseModel):
         """How many noise levels are met: increments per image."""
         return self.draws // 2 if self.antithetic else self.draws
 
-    def plan(self, path: NoisePath, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(log-SNR, weight in nats) of each stratum, ascending, (K,) float64."""
+    def check(self, path: NoisePath) -> tuple[float, float]:
+        """The window as far as `path` has it. Raises ValueError if it has nothing of it."""
         lowest, highest = path.log_snr_range
         low, high = max(self.log_snr[0], lowest), min(self.log_snr[1], highest)
         if not low < high:
-            raise ValueError(f"log_snr: the path covers {path.log_snr_range}, not {self.log_snr}")
+            raise ValueError(
+                f"log_snr: the path covers {lowest:.2f} to {highest:.2f}, not "
+                f"{list(self.log_snr)}; move the window"
+            )
+        return low, high
+
+    def plan(self, path: NoisePath, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(log-SNR, weight in nats) of each stratum, ascending, (K,) float64."""
+        low, high = self.check(path)
         jitter = torch.rand(
             self.strata, generator=generator, device=generator.device, dtype=torch.float64
         ).cpu()

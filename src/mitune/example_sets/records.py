@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mitune.example_sets.base import ExampleError, Picture
+from mitune.texts import read_table
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 _ROWS = 8  # of a Parquet file that are in memory at once: cells are whole pictures
@@ -68,8 +68,8 @@ class Record(NamedTuple):
 def records(folder: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Record]:
     """Rows of the manifest in `folder`, or of all Parquet files in it, in the order of their names.
 
-    Only these columns are read. Raises ExampleError for a folder without a table, a table without a
-    column or without a row, and a file that cannot be read.
+    Of Parquet only these columns are read. Raises ExampleError for a folder without a table, a
+    table without a column and a file that cannot be read; TextError for a CSV file that is none.
     """
     for file in _tables(folder):
         read = _of_csv if file.suffix == ".csv" else _of_parquet
@@ -93,16 +93,10 @@ def _tables(folder: Path) -> list[Path]:
 def _of_csv(
     file: Path, folder: Path, columns: Sequence[str], optional: Sequence[str]
 ) -> Iterator[Record]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        try:
-            _check(file, columns, reader.fieldnames or ())
-            for row in reader:
-                yield Record(f"{file}:{reader.line_num}", row, folder)
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ExampleError(
-                f"{file}: not a CSV file in UTF-8 ({error}); save it as one"
-            ) from None
+    header, rows = read_table(file)
+    _check(file, columns, header)
+    for row in rows:
+        yield Record(f"{file}:{row.line}", row.cells, folder)
 
 
 def _of_parquet(

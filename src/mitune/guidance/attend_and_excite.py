@@ -10,17 +10,18 @@ import torch
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
-from mitune.diffusion.denoiser import Condition, Denoiser
+from mitune.backbones.attention import attention_layers, grids_near
+from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.guided import Guided, Guiding
 from mitune.errors import UserError
 from mitune.guidance.base import Model
-from mitune.guidance.smoothing import smooth
+from mitune.guidance.neglect import Neglect
 from mitune.guidance.wrapping import Wrapping
-from mitune.language.parser import ParserName
-from mitune.language.phrases import PhraseReader, tokens_in
+from mitune.language import Reader, open_reader, tokens_in
+from mitune.language.subjects import subjects
 
-_CONTRAST = 100  # of attention over tokens, before their softmax
+_RELEASED = 4  # downsampling: 16 x 16 on Stable Diffusion
+_SIDE = 64  # of the latents that the step size is made for
 
 
 class AttendAndExcite(Wrapping):
@@ -31,16 +32,21 @@ class AttendAndExcite(Wrapping):
 
         loss = max_s max(0, 1 - max_pixels A_s),    z_t <- z_t - a_i grad loss
 
-    in the first half of n steps, a_i = `step_size` sqrt(1 - i / 2(n - 1)); at the steps of
+    in the first half of n steps, a_i = r `step_size` sqrt(1 - i / 2(n - 1)); at the steps of
     `thresholds` up to `refinements` times more, until the loss is at most 1 - threshold. One
     gradient pass ends at the last map that it needs, and after the last altered step there is none.
 
-    Defaults: the paper's, in fractions of its 50 steps. Departures: z_t is what the network is
-    given, where the release moves the sampler's state (Euler's is scaled differently); subjects
-    are the heads of noun phrases, the last piece of each, which the paper leaves to the user.
-    `tokens: padded` is the release on SD 1.x: all positions but the first and the last compete,
-    end and padding too; SD 2.1 needs `sentence`, since its padding soaks up attention. Under
-    it a path score is a score, no KL: the path does not follow p(z_t | c).
+    Defaults: the paper's, in fractions of its 50 steps. r = sqrt(h w) / 64 for latents of h x w: 1
+    where the paper's are, elsewhere in proportion to the norm of noise, so that a step moves the
+    same part of it. Thresholds are shares of attention among tokens, whatever the grid. By default
+    `downsampling` is 4, or the network's nearest to it. `tokens: padded` is the release on SD 1.x:
+    all positions but the first and the last compete, end and padding too; SD 2.1 needs `sentence`,
+    since its padding soaks up attention. Under it a path score is a score, no KL: the path does
+    not follow p(z_t | c).
+
+    Departures: z_t is what the network is given, where the release moves the sampler's state
+    (Euler's is scaled differently); subjects are the heads of noun phrases that name things, the
+    last piece of each, which the paper leaves to the user.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,9 +59,8 @@ class AttendAndExcite(Wrapping):
     # (when, as a fraction of the steps; attention that every subject is to reach)
     thresholds: tuple[tuple[float, float], ...] = ((0.0, 0.05), (0.2, 0.5), (0.4, 0.8))
     refinements: NonNegativeInt = 20
-    downsampling: PositiveInt = 4  # of the latent: 16 x 16 on Stable Diffusion
+    downsampling: PositiveInt | None = None  # of the latent
     tokens: Literal["sentence", "padded"] = "sentence"
-    parser: ParserName = "built_in"
     # Positions by prompt, counted from the start token, instead of the heads of its phrases.
     token_indices: dict[str, tuple[int, ...]] = Field(default_factory=dict)
 
@@ -82,22 +87,22 @@ class AttendAndExcite(Wrapping):
         UserError
             If the network has none, a token is not of the sentence, or the parser is missing.
         """
-        layers = attention_layers(model.network, "cross", [self.downsampling])
+        grid = self.downsampling or grids_near(model.network, [_RELEASED])[0]
+        layers = attention_layers(model.network, "cross", [grid])
         length = condition.tensors["prompt"].shape[1]
         sentences = torch.zeros(len(prompts), length, dtype=torch.bool)
-        subjects = sentences.clone()
-        reader = PhraseReader(self.parser, "guidance.parser")
+        named = sentences.clone()
+        reader = open_reader(self.parser, "guidance.parser")
         for row, prompt in enumerate(prompts):
             offsets = model.token_offsets(prompt)
             end = length - 1 if self.tokens == "padded" else len(offsets) - 1
             sentences[row, 1:end] = True
-            subjects[row, _subjects(self, prompt, offsets, reader)] = True
+            named[row, _subjects(self, prompt, offsets, reader)] = True
         over = self.underneath.start(model, prompts, condition, null, steps)
-        rows = subjects.any(dim=1).nonzero()[:, 0]
-        masks = (mask[rows].to(model.device) for mask in (sentences, subjects))
-        return AttendAndExciteGuiding(
-            self, over, model.denoiser, layers, rows.to(model.device), condition[rows], *masks
-        )
+        rows = named.any(dim=1).nonzero()[:, 0]
+        masks = (mask[rows].to(model.device) for mask in (sentences, named))
+        neglect = Neglect(model.denoiser, layers, condition[rows], *masks)
+        return AttendAndExciteGuiding(self, over, rows.to(model.device), neglect)
 
 
 def _thresholds_at(settings: AttendAndExcite, steps: int) -> dict[int, float]:
@@ -108,10 +113,11 @@ def _subjects(
     settings: AttendAndExcite,
     prompt: str,
     offsets: Sequence[tuple[int, int]],
-    reader: PhraseReader,
+    reader: Reader,
 ) -> list[int]:
     if prompt not in settings.token_indices:
-        return [token for p in reader(prompt) for token in tokens_in(p.head, offsets)[-1:]]
+        heads = [phrase.head.span for phrase in subjects(reader(prompt))]
+        return [token for head in heads for token in tokens_in(head, offsets)[-1:]]
     given = settings.token_indices[prompt]
     last = len(offsets) - 2
     if not all(1 <= token <= last for token in given):
@@ -123,19 +129,12 @@ def _subjects(
 
 @dataclass(frozen=True, eq=False)
 class AttendAndExciteGuiding:
-    """Attend-and-Excite of one batch, on the `rows` (n,) that have a subject.
-
-    `condition`, `sentences` and `subjects` (n, L) are of these rows alone.
-    """
+    """Attend-and-Excite of one batch; `rows` (n,) have a subject, and `neglect` is theirs."""
 
     settings: AttendAndExcite
     over: Guiding
-    denoiser: Denoiser
-    layers: Sequence[AttentionLayer]
     rows: Tensor
-    condition: Condition
-    sentences: Tensor
-    subjects: Tensor
+    neglect: Neglect
 
     @property
     def steps(self) -> int:
@@ -152,10 +151,12 @@ class AttendAndExciteGuiding:
         altered = index < round(self.settings.altered * self.steps)
         if not len(self.rows) or (not altered and threshold is None):
             return z_t
-        size = self.settings.step_size * (1 - index / 2 / max(self.steps - 1, 1)) ** 0.5
+        height, width = z_t.shape[-2:]
+        size = self.settings.step_size * (height * width) ** 0.5 / _SIDE
+        size *= (1 - index / 2 / max(self.steps - 1, 1)) ** 0.5
         every = torch.arange(len(self.rows), device=z_t.device)
         z, times = z_t[self.rows], t[self.rows]
-        loss, gradient = self.loss_and_gradient(z, times, every)
+        loss, gradient = self.neglect(z, times, every)
         if threshold is not None:
             most = max(0.0, 1 - threshold)
             z, gradient = self._refined(z, times, loss, gradient, size, most)
@@ -174,35 +175,8 @@ class AttendAndExciteGuiding:
             better = z[active] - size * gradient[active]
             z = z.index_copy(0, active, better)
             unfinished = loss[active] > most
-            new_loss, new_gradient = self.loss_and_gradient(better, t[active], active)
+            new_loss, new_gradient = self.neglect(better, t[active], active)
             loss = loss.index_copy(0, active, new_loss)
             gradient = gradient.index_copy(0, active, new_gradient)
             active = active[unfinished]
         return z, gradient
-
-    def loss_and_gradient(self, z: Tensor, t: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """(m,) and (m, C, h, w) at `z` (m, C, h, w), which are `rows` (m,) of the condition's."""
-        with torch.enable_grad():
-            z = z.detach().requires_grad_(True)
-            maps: list[Tensor] = []
-            with attention_maps(self.layers, lambda _, m: maps.append(m), leave_after_last=True):
-                self.denoiser.predict(z, t, self.condition[rows])
-            average = torch.stack(maps).mean(dim=0)
-            height, width = (side // self.settings.downsampling for side in z.shape[-2:])
-            loss = excitation_loss(
-                average.unflatten(1, (height, width)), self.sentences[rows], self.subjects[rows]
-            )
-            (gradient,) = torch.autograd.grad(loss.sum(), z)
-        return loss.detach(), gradient
-
-
-def excitation_loss(attention: Tensor, sentences: Tensor, subjects: Tensor) -> Tensor:
-    """(B,) in [0, 1] of `attention` (B, h, w, L): 1 - the peak of the most neglected subject.
-
-    `sentences` (B, L) marks the tokens that compete, at least one; `subjects` (B, L) those that
-    are to be seen; without any the loss is 0.
-    """
-    others = ~sentences[:, None, None]
-    shares = (_CONTRAST * attention).masked_fill(others, -torch.inf).softmax(dim=-1)
-    peaks = smooth(shares.movedim(-1, 1)).amax(dim=(2, 3))
-    return ((1 - peaks).clamp(min=0) * subjects).amax(dim=1)

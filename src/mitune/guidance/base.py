@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import torch
 from torch import nn
@@ -11,6 +11,9 @@ from typing_extensions import Self
 
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.guided import Guiding
+
+if TYPE_CHECKING:
+    from mitune.language import ParserName
 
 
 class Model(Protocol):
@@ -61,6 +64,11 @@ class Guidance(Starts, Protocol):
 
     def at_scale(self, scale: float) -> Self:
         """The same method with another guidance scale."""
+        ...
+
+    @property
+    def parsers(self) -> dict[str, ParserName]:
+        """Who reads its prompts, by field: `parser`, `over.parser`."""
         ...
 
     @property

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 from typing_extensions import Self
 
-from mitune.backbones.attention import AttentionLayer, attention_layers, attention_maps
+from mitune.backbones.attention import Attention, AttentionLayer, attention_layers, grids_near
+from mitune.backbones.attention_hooks import watched
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.diffusion.guided import Guided, Guiding, predict_pair
 from mitune.diffusion.prediction import Prediction
@@ -24,6 +25,7 @@ from mitune.guidance.smoothing import smooth
 
 _EPS = 1e-8
 _POWERS = 4
+_RELEASED = (4, 8)  # downsamplings
 
 
 class SemanticAware(Scaled):
@@ -37,16 +39,19 @@ class SemanticAware(Scaled):
 
     S' is 1/4 sum_k S^k, k = 1 to 4, if `powers` is `intended`; the `released` code, whose loop
     multiplies S with itself each time, has (S + 3 S^2) / 4. Departures: a pixel that two tokens
-    claim alike belongs to the first alone; products are taken with C, never S with S, and one layer
-    at a time. `downsamplings` of the latent are 4 and 8, 16 x 16 and 8 x 8 on Stable Diffusion, as
-    far as the network attends there. With `rates` (1, 1) it is classifier-free guidance.
+    claim alike belongs to the first alone; S is averaged with and never made, so that memory
+    grows with the pixels, not with their square.
+
+    `downsamplings` of the latent are by default 4 and 8, 16 x 16 and 8 x 8 on Stable Diffusion, as
+    far as the network attends there, or else its grid nearest to 4. With `rates` (1, 1) it is
+    classifier-free guidance.
     """
 
     reads_attention: ClassVar[bool] = True
 
     kind: Literal["s_cfg"] = "s_cfg"
     powers: Literal["released", "intended"] = "released"
-    downsamplings: tuple[PositiveInt, ...] = Field((4, 8), min_length=1)
+    downsamplings: tuple[PositiveInt, ...] | None = Field(None, min_length=1)
     rates: tuple[float, float] = (0.8, 3.0)
     most: float = 15.0
 
@@ -71,11 +76,8 @@ class SemanticAware(Scaled):
             If the network has none at any of `downsamplings`.
         """
         kinds: tuple[Literal["cross", "self"], ...] = ("cross", "self")
-        layers = [
-            layer
-            for kind in kinds
-            for layer in attention_layers(model.network, kind, self.downsamplings)
-        ]
+        grids = self.downsamplings or grids_near(model.network, _RELEASED)
+        layers = [layer for kind in kinds for layer in attention_layers(model.network, kind, grids)]
         if self.rates == (1, 1):
             return ClassifierFree(scale=self.scale).start(model, prompts, condition, null, steps)
         return SemanticAwareGuiding(self, model.denoiser, layers, condition, null, steps)
@@ -97,7 +99,7 @@ class SemanticAwareGuiding:
         finest = min(layer.downsampling for layer in self.layers)
         height, width = z_t.shape[-2:]
         regions = Regions((height, width), finest, self.settings.powers)
-        with attention_maps(self.layers, regions.take):
+        with watched(self.layers, regions.take):
             c, u = predict_pair(self.denoiser, z_t, t, self.condition, self.null)
         difference = c.raw - u.raw
         rate = self.rate(difference, *regions.masks())
@@ -123,16 +125,17 @@ class Regions:
     size: tuple[int, int]
     finest: int
     powers: Literal["released", "intended"]
-    _latest_self: list[Tensor] = field(default_factory=list)
+    _latest_self: list[Attention] = field(default_factory=list)
     _tokens: list[Tensor] = field(default_factory=list)
     _grounds: list[Tensor] = field(default_factory=list)
 
-    def take(self, layer: AttentionLayer, attention: Tensor) -> None:
-        """A map (2 B, N, L): a self-attention is kept for the cross-attention that follows it."""
+    def take(self, attention: Attention) -> None:
+        """Of 2 B rows: a self-attention is kept for the cross-attention that follows it."""
+        layer = attention.layer
         if not layer.is_cross:
             self._latest_self = [attention]
             return
-        refined = refine(self._latest_self.pop(), attention, self.powers)
+        refined = refine(self._latest_self.pop(), attention.map(), self.powers)
         height, width = (side // layer.downsampling for side in self.size)
         maps = refined.unflatten(1, (height, width)).movedim(-1, 1)
         if layer.downsampling > self.finest:
@@ -158,14 +161,14 @@ def _relative(maps: Tensor) -> Tensor:
     return maps / (maps.mean(dim=(2, 3), keepdim=True) + _EPS)
 
 
-def refine(own: Tensor, cross: Tensor, powers: Literal["released", "intended"]) -> Tensor:
-    """S' C (B, N, L) of `own` S (B, N, N) and `cross` C (B, N, L)."""
+def refine(own: Attention, cross: Tensor, powers: Literal["released", "intended"]) -> Tensor:
+    """S' C (B, N, L) of the self-attention `own`, S, and of `cross` C (B, N, L)."""
+    once = own.average(cross)
     if powers == "released":
-        once = own @ cross
-        return (once + (_POWERS - 1) * (own @ once)) / _POWERS
-    terms = [own @ cross]
+        return (once + (_POWERS - 1) * own.average(once)) / _POWERS
+    terms = [once]
     for _ in range(_POWERS - 1):
-        terms.append(own @ terms[-1])
+        terms.append(own.average(terms[-1]))
     return torch.stack(terms).mean(dim=0)
 
 

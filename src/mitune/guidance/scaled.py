@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import Self
+
+if TYPE_CHECKING:
+    from mitune.language import ParserName
 
 
 class Scaled(BaseModel):
@@ -12,6 +17,11 @@ class Scaled(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     scale: float = 7.5
+
+    @property
+    def parsers(self) -> dict[str, ParserName]:
+        """It reads no prompt."""
+        return {}
 
     def evaluations(self, steps: int) -> float:
         """Two branches a step."""

@@ -8,19 +8,21 @@ from pydantic import BaseModel, Field, model_validator
 from typing_extensions import Self
 
 from mitune.guidance.classifier_free import ClassifierFree
+from mitune.language import ParserName
 
 if TYPE_CHECKING:
     from mitune.guidance import GuidanceConfig
 
 
 class Wrapping(BaseModel):
-    """Settings with a guidance `over` which they act; `scale` is short for its own.
+    """Settings with a guidance `over` which they act, and a `parser` that reads the prompts.
 
-    So `kind` may be changed where a `scale` stands beside it.
+    `scale` is short for that of `over`, so `kind` may be changed where a `scale` stands beside it.
     """
 
     over: GuidanceConfig = Field(default_factory=ClassifierFree)
     scale: float | None = None
+    parser: ParserName = "spacy"
 
     @model_validator(mode="after")
     def _one_scale(self) -> Self:
@@ -30,6 +32,12 @@ class Wrapping(BaseModel):
                 f"scale is {self.scale:g} and over.scale is {self.over.scale}: give one of them"
             )
         return self
+
+    @property
+    def parsers(self) -> dict[str, ParserName]:
+        """Its own, and those of what is underneath."""
+        beneath = {f"over.{field}": parser for field, parser in self.over.parsers.items()}
+        return {"parser": self.parser, **beneath}
 
     @property
     def underneath(self) -> GuidanceConfig:

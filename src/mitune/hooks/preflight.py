@@ -10,15 +10,21 @@ from typing import Any, TypeVar
 import click
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
-from kedro.io import CatalogProtocol, DatasetError
+from kedro.io import AbstractVersionedDataset, CatalogProtocol, DatasetError
 from kedro.pipeline import Pipeline
 from kedro.validation.exceptions import ParameterValidationError
 from pydantic import BaseModel, ValidationError
 
 from mitune.errors import UserError
 from mitune.hooks.choosing import COMPOSITIONS
-from mitune.hooks.names import check_names
+from mitune.hooks.names import check_session
+from mitune.hooks.telling import fields, flat, one_line
 
+# What is resumed, and what a result came from, is known by the order in which nodes begin and end.
+OTHER_RUNNER = (
+    "nodes run one after the other, or what made a result would not be known; leave --runner and "
+    "--async out: resources.workers says how many processes share the work of a node"
+)
 _CHOICE = f"params:{COMPOSITIONS}"
 Settings = TypeVar("Settings", bound=BaseModel)
 
@@ -29,24 +35,27 @@ class PreflightHooks:
     @hook_impl(trylast=True)
     def after_context_created(self, context: Any) -> None:
         """Refuse misspelt names and wrong values: one line per field."""
-        try:
-            parameters = context.params  # reading them validates them
-        except ParameterValidationError as error:
-            raise click.ClickException(_fields(error)) from None
-        loader = context.config_loader
-        base = Path(loader.conf_source) / loader.base_env
-        wrong = list(check_names(base, parameters, loader["globals"]))
+        wrong = list(check_session(context.config_loader))
         if wrong:
             raise click.ClickException("\n".join(wrong))
+        try:
+            context.params  # reading them validates them  # noqa: B018
+        except ParameterValidationError as error:
+            raise click.ClickException(_fields(error)) from None
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
         """Cross-check parameters; look for model and metric files."""
+        _check_runner(str(run_params.get("runner")))
         from mitune.candidates import Generation
         from mitune.pipelines.shared import preflight
+        from mitune.pipelines.studies.preflight import check_benches
 
         used = pipeline.inputs()
         try:
+            _check_versions(run_params.get("load_versions") or {}, catalog)
             choices = {
                 name.removeprefix("params:"): catalog.load(name)
                 for name in sorted(used)
@@ -66,20 +75,32 @@ class PreflightHooks:
                 preflight.check_model(catalog.load(name))
             _check_guidance(used, catalog)
             _check_chosen_metrics(pipeline, catalog)
+            _check_methods(choices, pipeline, catalog)
+            check_benches(used, lambda kind, block: _typed(kind, block, catalog))
             if "params:metrics" in used:
                 preflight.check_metrics(catalog.load("params:metrics"))
             if {"images", "params:metrics"} <= used:
                 preflight.check_images(catalog.load("images"), catalog.load("params:metrics"))
             if "params:quality" in used:
                 preflight.check_quality(catalog.load("params:quality"))
-        except (UserError, DatasetError) as error:
-            raise click.ClickException(_one_line(error)) from None
+        except (UserError, DatasetError, OSError) as error:
+            line = one_line(error)
+            if line is None:
+                raise
+            raise click.ClickException(line) from None
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self, error: Exception) -> None:
         """A user's error ends the run with one line; anything else keeps its traceback."""
-        if isinstance(error, UserError | DatasetError | FloatingPointError):
-            raise click.ClickException(_one_line(error)) from None
+        line = one_line(error)
+        if line is not None:
+            raise click.ClickException(line) from None
+
+
+def _check_runner(runner: str) -> None:
+    """`runner` as Kedro's records have it; None is its default. Raises ClickException."""
+    if runner != "None" and not re.search(r"\bSequentialRunner\b", runner):
+        raise click.ClickException(f"{runner}: {OTHER_RUNNER}")
 
 
 def _typed(settings: type[Settings], block: str, catalog: CatalogProtocol) -> Settings:
@@ -87,12 +108,7 @@ def _typed(settings: type[Settings], block: str, catalog: CatalogProtocol) -> Se
     try:
         return settings.model_validate(catalog.load(f"params:{block}"))
     except ValidationError as error:
-        raise click.ClickException(
-            "\n".join(
-                f"parameters, {'.'.join(map(str, (block, *found['loc'])))}: {found['msg']}"
-                for found in error.errors()
-            )
-        ) from None
+        raise click.ClickException(fields(f"parameters, {block}.", error)) from None
 
 
 def _check_choices(
@@ -129,15 +145,59 @@ def _check_chosen_metrics(pipeline: Pipeline, catalog: CatalogProtocol) -> None:
             check_metric(name.removeprefix("params:"), settings, catalog.load("params:metrics"))
 
 
+def _check_methods(
+    choices: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+) -> None:
+    """Arms of the bench must be trainable at every point. Raises UserError."""
+    from mitune.pipelines.arms import METHODS
+    from mitune.pipelines.compare.parameters import Compare
+    from mitune.pipelines.compare.preflight import check_methods
+    from mitune.pipelines.shared.metrics import Metrics
+    from mitune.training.finetuning import Finetuning
+
+    nodes = {node.name for node in pipeline.nodes}
+    searched = [arm for arm in METHODS if f"{arm.name}.search.try_points" in nodes]
+    if searched:
+        check_methods(
+            searched,
+            _typed(Compare, "compare", catalog),
+            choices,
+            _typed(Finetuning, "finetune", catalog),
+            _typed(Metrics, "metrics", catalog),
+        )
+
+
 def _check_guidance(used: set[str], catalog: CatalogProtocol) -> None:
     """The model must have what the guidance of every stage reads. Raises UserError."""
     from mitune.candidates import Generation
     from mitune.pipelines.shared.preflight import check_guidance
+    from mitune.pipelines.shared.schedule import check_schedule
 
     for name in sorted(used) if "base_model" in used else ():
         settings = catalog.load(name) if name.startswith("params:") else None
         if isinstance(settings, Generation):
-            check_guidance(name.removeprefix("params:"), settings, catalog.load("base_model"))
+            block, model = name.removeprefix("params:"), catalog.load("base_model")
+            check_guidance(block, settings, model)
+            check_schedule(block, settings, _painter(block, catalog) or model)
+
+
+def _painter(block: str, catalog: CatalogProtocol) -> Any:
+    """Who paints the candidates, if not the model itself."""
+    return catalog.load("image_source") if block == "generate" else None
+
+
+def _check_versions(versions: Mapping[str, str], catalog: CatalogProtocol) -> None:
+    """Versions that were asked for must be there, whoever reads them. Raises UserError."""
+    for name, version in versions.items():
+        dataset = catalog.get(name) if name in catalog else None
+        if not isinstance(dataset, AbstractVersionedDataset):
+            raise UserError(f"--load-versions, {name}: keeps no versions; leave it out")
+        if not dataset.exists():
+            folder = Path(str(dataset._filepath))
+            there = sorted(file.name for file in folder.glob("*")) or ["none"]
+            raise UserError(
+                f"--load-versions, {name}: no version {version!r}; there is {', '.join(there)}"
+            )
 
 
 def _check_made(used: set[str], catalog: CatalogProtocol) -> None:
@@ -156,27 +216,24 @@ def _check_made(used: set[str], catalog: CatalogProtocol) -> None:
             )
 
 
-def _one_line(error: Any) -> str:
-    return " ".join(str(error).split())
-
-
 def _fields(error: ParameterValidationError) -> str:
     """`parameters, finetune.lerning_rate: no such name`, one line for each."""
     found, block, field = [], "", ""
     for line in str(error).splitlines():
         named = re.match(r"- Parameter '(.+?)': (.*)", line)
         if named:
-            block = named.group(1)
+            block, field = named.group(1), ""
             if "validation error" not in named.group(2):
-                found.append(f"{block}: {named.group(2)}")
+                found.append(f"parameters, {block}: {named.group(2)}")
         elif line.startswith("    "):
             continue  # a link to the documentation of pydantic
         elif line.startswith("  "):
             reason = line.strip().split(" [type=")[0]
-            reason = reason.replace("Extra inputs are not permitted", "no such name")
+            unknown = "Extra inputs are not permitted"
             given = re.search(r"input_value=([^{].*), input_type=", line)
-            got = f", not {given.group(1)}" if given else ""
-            found.append(f"parameters, {block}.{field}: {reason}{got}")
-        else:
-            field = line.strip()
-    return "\n".join(found) or _one_line(error)
+            got = f", not {given.group(1)}" if given and unknown not in reason else ""
+            reason = reason.replace(unknown, "no such name").removeprefix("Value error, ")
+            found.append(f"parameters, {block}{field}: {reason}{got}")
+        elif not line.startswith("Parameter validation failed"):
+            field = f".{line.strip()}"
+    return "\n".join(found) or flat(error)

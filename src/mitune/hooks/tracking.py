@@ -8,6 +8,7 @@ its `metadata.mlflow`: `evaluation`, `training`, `figure`, `artifact` or `adapte
 from __future__ import annotations
 
 import logging
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -16,8 +17,10 @@ from typing import Any
 
 import pandas as pd
 from kedro.framework.hooks import hook_impl
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from mitune.errors import UserError
+from mitune.hooks.telling import fields
 from mitune.lineage.flat import flat
 from mitune.lineage.location import location
 from mitune.lineage.provenance import revision
@@ -26,6 +29,8 @@ from mitune.pipelines.arms import ARMS
 logger = logging.getLogger(__name__)
 _PATIENCE = 10.0  # seconds that another process may hold the database
 _DIGEST = "adapter.digest"
+_REFUSED = re.compile(r"[^\w.\- :]")
+_LONGEST = 250  # characters of a name
 _KIND = {"mlflow.experimentKind": "custom_model_development"}  # the UI opens on training runs
 
 
@@ -49,6 +54,7 @@ class TrackingHooks:
         self._root = Path()
         self._client: Any = None
         self._parent: str | None = None
+        self._off = False
         self._children: dict[str, str] = {}
         self._experiment = ""
         self._campaign = "main"
@@ -57,7 +63,10 @@ class TrackingHooks:
     def after_context_created(self, context: Any) -> None:
         """Read the settings; nothing is imported or opened yet."""
         self._root = Path(context.project_path)
-        self._settings = Tracking(**context.config_loader["mlflow"])
+        try:
+            self._settings = Tracking.model_validate(context.config_loader["mlflow"])
+        except ValidationError as error:
+            raise UserError(fields("mlflow.yml, ", error)) from None
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: Any) -> None:
@@ -68,7 +77,7 @@ class TrackingHooks:
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Mirror what the catalog says should be."""
-        if self._parent:
+        if self._parent and not self._off:
             self._safely(lambda: self._mirror(dataset_name, data))
 
     @hook_impl
@@ -91,17 +100,18 @@ class TrackingHooks:
                 type(error).__name__,
                 reason,
             )
-            self._parent = None
+            self._off = True  # its runs are closed all the same
 
     def _open(self, run_params: dict[str, Any], catalog: Any) -> None:
         from mlflow import MlflowClient
+        from mlflow.entities import Param
 
         uri = self._settings.tracking_uri
         if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
             database = self._root / uri.removeprefix("sqlite:///")
             uri = f"sqlite:///{database}"
             _check_writable(database)
-        self._catalog = catalog
+        self._catalog, self._off = catalog, False
         self._client = MlflowClient(tracking_uri=uri)
         self._experiment = self._experiment_id()
         tags = {
@@ -117,15 +127,19 @@ class TrackingHooks:
         self._parent = self._client.create_run(self._experiment, tags=tags).info.run_id
         self._children = {}
         parameters = catalog.load("parameters") if "parameters" in catalog else {}
-        for key, value in flat("", parameters).items():
-            self._client.log_param(self._parent, key, str(value)[:500])
+        params = [
+            Param(_name(key), str(value)[:500]) for key, value in flat("", parameters).items()
+        ]
+        for start in range(0, len(params), 100):  # MLflow's limit
+            self._client.log_batch(self._parent, params=params[start : start + 100])
 
     def _experiment_id(self) -> str:
         name = self._settings.experiment
         found = self._client.get_experiment_by_name(name)
-        if found:
-            return str(found.experiment_id)
         location = (self._root / self._settings.artifacts).as_uri()
+        if found:
+            _check_location(name, str(found.artifact_location), location)
+            return str(found.experiment_id)
         return str(self._client.create_experiment(name, artifact_location=location, tags=_KIND))
 
     def _mirror(self, dataset_name: str, data: Any) -> None:
@@ -164,7 +178,8 @@ class TrackingHooks:
             if step is not None:
                 self._client.log_metric(self._parent, f"test_{metric}", mean, step=step)
             for category, rows in table.groupby("category"):
-                self._client.log_metric(run, f"{metric}_{category}", float(rows[metric].mean()))
+                name = _name(f"{metric}_{category}")
+                self._client.log_metric(run, name, float(rows[metric].mean()))
 
     def _log_training(self, run: str | None, log: pd.DataFrame) -> None:
         from mlflow.entities import Metric
@@ -172,7 +187,7 @@ class TrackingHooks:
         metrics = [
             Metric(name, float(row[name]), 0, int(row["index"]))
             for row in log.to_dict("records")
-            for name in ("loss", "grad_norm")
+            for name in log.columns.drop(["index", "learning_rate", "seconds"], errors="ignore")
         ]
         for start in range(0, len(metrics), 900):
             self._client.log_batch(run, metrics=metrics[start : start + 900])
@@ -213,9 +228,31 @@ class TrackingHooks:
         if not self._parent:
             return
         runs = [*self._children.values(), self._parent]
+        if self._off:
+            status = "FAILED"  # of its record, not of what it computed
         for run in runs:
             self._safely(lambda run=run: self._client.set_terminated(run, status))  # type: ignore[misc]
         self._parent = None
+
+
+def _name(text: str) -> str:
+    """As MLflow lets metrics and parameters be called: of `Food & Beverage`, `Food _ Beverage`."""
+    return _REFUSED.sub("_", text)[:_LONGEST]
+
+
+def _check_location(name: str, kept: str, wanted: str) -> None:
+    """A project that was copied with its database would write into the folder of the other.
+
+    Raises
+    ------
+    UserError
+        Naming both places.
+    """
+    if kept.startswith("file:") and kept.rstrip("/") != wanted.rstrip("/"):
+        raise UserError(
+            f"mlflow.yml: experiment {name!r} keeps its artifacts in {kept}, not in {wanted}; "
+            "name another experiment, or move the database away"
+        )
 
 
 def _check_writable(database: Path) -> None:

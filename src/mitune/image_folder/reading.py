@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from mitune.image_folder.names import MANIFEST, SAMPLES, ImageFolderError
-from mitune.image_folder.pictures import size_of
+from mitune.image_folder.pictures import SUFFIXES, is_regular, size_of
 from mitune.prompts import prompt_id
+from mitune.texts import Row, read_table
 
-_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _NAMED = re.compile(r"(?P<prompt>.*\S.*)_(?P<number>\d+)", re.DOTALL)
+_DIGITS = 10  # of an image_index
 _REQUIRED = ("file", "prompt")
 _COLUMNS = ("file", "prompt_id", "category", "prompt", "image_index", "height", "width")
 
@@ -29,6 +30,8 @@ def read_folder(folder: Path) -> pd.DataFrame:
     ImageFolderError
         No pictures, a picture without a prompt or that cannot be opened, a manifest without a
         column, or that names an absent file or says two things of one.
+    TextError
+        A manifest that is no CSV file in UTF-8.
     """
     manifest = folder / MANIFEST
     table = _from_manifest(manifest) if manifest.is_file() else _from_names(folder)
@@ -39,7 +42,7 @@ def read_folder(folder: Path) -> pd.DataFrame:
 
 def _from_names(folder: Path) -> pd.DataFrame:
     within = folder / SAMPLES if (folder / SAMPLES).is_dir() else folder
-    files = [f for f in sorted(within.glob("*")) if f.suffix.lower() in _PICTURES]
+    files = [f for f in sorted(within.glob("*")) if f.suffix.lower() in SUFFIXES]
     if not files:
         raise ImageFolderError(
             f"{within}: no pictures; name them `{{prompt}}_000000.png` and so on, or put a "
@@ -61,33 +64,33 @@ def _from_names(folder: Path) -> pd.DataFrame:
 
 
 def _from_manifest(manifest: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(
-            manifest, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False
-        ).fillna("")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as e:
-        raise ImageFolderError(
-            f"{manifest}: not a CSV file in UTF-8 ({str(e).splitlines()[0]}); write it again"
-        ) from None
+    columns, rows = read_table(manifest)
     for name in _REQUIRED:
-        if name not in table:
+        if name not in columns:
             raise ImageFolderError(
-                f"{manifest}: no column {name!r} but {', '.join(map(str, table))}; add it"
+                f"{manifest}: no column {name!r} but {', '.join(columns)}; add it"
             )
-    if table.empty:
+    if not rows:
         raise ImageFolderError(f"{manifest}: names no pictures; add a line for each")
-    for line, row in enumerate(table.itertuples(index=False), start=2):
-        if not str(row.prompt).strip():
-            raise ImageFolderError(f"{manifest}:{line}: prompt unknown; write it")
-        if not (manifest.parent / str(row.file)).is_file():
-            raise ImageFolderError(
-                f"{manifest}:{line}: {row.file!r} is not in the folder; add it, or drop the line"
-            )
+    for row in rows:
+        if not row.cells["prompt"].strip():
+            raise ImageFolderError(f"{manifest}:{row.line}: prompt unknown; write it")
+        _check_file(manifest, row)
+    table = pd.DataFrame([row.cells for row in rows], columns=columns)
     if "category" not in table:
         table["category"] = ""
     identified = _identified(table)
-    _check_distinct(manifest, identified)
+    _check_distinct(manifest, identified, [row.line for row in rows])
     return identified
+
+
+def _check_file(manifest: Path, row: Row) -> None:
+    name = row.cells["file"]
+    where = f"{manifest}:{row.line}: {name!r}"
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ImageFolderError(f"{where} is outside the folder; put the picture into it")
+    if not is_regular(manifest.parent / name):
+        raise ImageFolderError(f"{where} is not in the folder; add it, or drop the line")
 
 
 def _identified(table: pd.DataFrame) -> pd.DataFrame:
@@ -99,16 +102,18 @@ def _identified(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _check_distinct(manifest: Path, table: pd.DataFrame) -> None:
-    try:
-        table["image_index"] = table["image_index"].astype(int)
-    except ValueError as error:
-        raise ImageFolderError(f"{manifest}: image_index: {error}; write whole numbers") from None
+def _check_distinct(manifest: Path, table: pd.DataFrame, lines: Sequence[int]) -> None:
+    for line, value in zip(lines, table["image_index"].astype(str), strict=True):
+        if not (value.isascii() and value.isdigit() and len(value) < _DIGITS):
+            raise ImageFolderError(
+                f"{manifest}:{line}: image_index: {value!r} is no whole number; write one"
+            )
+    table["image_index"] = table["image_index"].astype(int)
     twice = table.duplicated(["file", "prompt"])
     if twice.any():
-        line = int(twice.to_numpy().argmax()) + 2
+        place = int(twice.to_numpy().argmax())
         raise ImageFolderError(
-            f"{manifest}:{line}: {table['file'][line - 2]!r} is named twice; drop a line"
+            f"{manifest}:{lines[place]}: {table['file'][place]!r} is named twice; drop a line"
         )
     texts = table.groupby("prompt_id")["prompt"].nunique()
     if (texts > 1).any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from mitune.errors import UserError
+from mitune.language import ParserName, open_reader
 from mitune.metrics.remedy import hub_remedy, on_hub, remedy
+from mitune.weights import read_network
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 class Scorer(Protocol):
@@ -53,6 +57,15 @@ class Metric(BaseModel):
         }
 
     @property
+    def parsers(self) -> dict[str, ParserName]:
+        """Who reads its prompts, by field: `parser`, or of a part `vqa.parser`."""
+        return {
+            f"{name}.{field}": parser
+            for name, part in self._parts.items()
+            for field, parser in part.parsers.items()
+        }
+
+    @property
     def published(self) -> str | None:
         """The same metric's name in `mitune.paper_tables`: same weights, version and arithmetic.
 
@@ -61,13 +74,17 @@ class Metric(BaseModel):
         return None
 
     def check(self, prompts: Sequence[str]) -> None:
-        """Refuse prompts that the metric cannot read, before anything is loaded.
+        """Refuse prompts that the metric or its parsers cannot read, before any weight is.
 
         Raises
         ------
-        MetricError
+        UserError
             Naming the prompt.
         """
+        for field, parser in self.parsers.items():
+            reader = open_reader(parser, field)
+            for prompt in prompts:
+                reader(prompt)
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -118,6 +135,18 @@ class Network(Weights):
         dtype: torch.dtype = getattr(torch, self.dtype)
         return dtype
 
+    def opened(self, kind: type[Module], **settings: Any) -> Module:
+        """`kind.from_pretrained` of the path, in its precision; within `reading`.
+
+        Raises
+        ------
+        WeightsError
+            If the file is not whole, naming the tensor.
+        """
+        fix = hub_remedy(self.path, self.revision) if self.from_hub else remedy(self.path)
+        given = {"revision": self.revision, "dtype": self.torch_dtype, **settings}
+        return read_network(kind, self.path, self.path, fix, **given)
+
     def reading(self, what: str) -> AbstractContextManager[None]:
         """`reading` of its path."""
         return reading(what, self.path, self.revision)
@@ -147,6 +176,22 @@ def reading(what: str, path: Path, revision: str | None = None, file: str = "") 
             broken = "is not there"
         fix = hub_remedy(path, revision, file) if hub else remedy(path)
         raise MetricError(f"{path}: {what} {broken}; {fix}") from None
+
+
+def check_scores(name: str, scores: NDArray[np.float64], pictures: Sequence[str]) -> None:
+    """A score that is no number is refused, wherever one is taken: no mean leaves it out.
+
+    Raises
+    ------
+    MetricError
+        Naming the first of `pictures` whose score is not finite.
+    """
+    bad = ~np.isfinite(scores)
+    if bad.any():
+        raise MetricError(
+            f"{pictures[int(bad.argmax())]}: {name} is not finite (and of {int(bad.sum()) - 1} "
+            "more pictures); use dtype float32, or restore its weights"
+        )
 
 
 def batches(count: int, size: int) -> Iterator[slice]:

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from mitune import libraries
 from mitune.metrics.blip_names import blip_name
+from mitune.metrics.remedy import remedy
+from mitune.weights import fill
 
 if TYPE_CHECKING:
     from transformers import BlipConfig, BlipForQuestionAnswering
@@ -54,5 +56,5 @@ def load_original(path: Path, config: BlipConfig | None = None) -> BlipForQuesti
     """Read `model_base_vqa_capfilt_large.pth`. Raises whatever torch does if it is not one."""
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["model"]
     model = libraries.transformers.BlipForQuestionAnswering(config or official_config())
-    model.load_state_dict(renamed(state))
+    fill(model, renamed(state), path, remedy(path))
     return model

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import PositiveInt
 
-from mitune.language.parser import ParserName, parser_version
+from mitune.language import ParserName, reader_version
 from mitune.metrics.base import Network
 from mitune.metrics.blip_checkpoint import HUB_SIZE, ORIGINAL_SIZE, converted_config
 from mitune.metrics.blip_vqa_scorer import BlipVqaScorer
@@ -29,9 +29,9 @@ class BlipVqa(Network):
     them apart.
 
     Departures from the official code: probabilities are not rounded unless `official_rounding`
-    (each and their product to four decimals); `chunker` `built_in` is no spaCy; resizing is PIL's
-    (as there); the question starts with [ENC] as there, which transformers leaves to the caller.
-    Relations and verbs are not asked about. A prompt without noun phrases scores 1.
+    (each and their product to four decimals); `parser: miniature` is for the miniature's captions.
+    Resizing is PIL's and the question starts with [ENC], which transformers leaves to the caller,
+    both as there. Relations and verbs are not asked about. A prompt without noun phrases scores 1.
     """
 
     scale: ClassVar[str] = "probability, 0 to 1"
@@ -39,7 +39,7 @@ class BlipVqa(Network):
     preprocessing: ClassVar[str] = "stretched to a square, bicubic (PIL)"
 
     kind: Literal["blip_vqa"] = "blip_vqa"
-    chunker: ParserName = "built_in"
+    parser: ParserName = "spacy"
     official_rounding: bool = False
     image_size: PositiveInt | None = None
     mean: tuple[float, float, float] = CLIP_MEAN
@@ -61,8 +61,13 @@ class BlipVqa(Network):
         return {**super().files, **({"vocabulary": self.vocabulary} if self.original else {})}
 
     @property
+    def parsers(self) -> dict[str, ParserName]:
+        """Its own."""
+        return {"parser": self.parser}
+
+    @property
     def provenance(self) -> dict[str, str]:
-        """With the version of the chunker, and the side of the pictures that the network sees.
+        """With the version of the parser, and the side of the pictures that the network sees.
 
         Raises
         ------
@@ -73,7 +78,7 @@ class BlipVqa(Network):
         interpolated = "" if size == own else f", positions interpolated from {own}"
         return {
             **super().provenance,
-            "chunker": parser_version(self.chunker),
+            "parser": reader_version(self.parser),
             "image_size": f"{size}{interpolated}",
         }
 
@@ -91,16 +96,16 @@ class BlipVqa(Network):
     def published(self) -> str | None:
         """Published figures are of the original checkpoint at its own size, and spaCy's phrases."""
         original = self.original and self.image_size in (None, ORIGINAL_SIZE)
-        return "blip_vqa" if original and self.chunker == "spacy" else None
+        return "blip_vqa" if original and self.parser == "spacy" else None
 
     def load(self, device: torch.device) -> BlipVqaScorer:
         """Read the model.
 
         Raises
         ------
-        MetricError
+        UserError
             If weights are missing or truncated, the tokenizer is not BLIP's, `image_size` does
-            not divide into patches, a hub id is of another size than provenance says, or spaCy
-            is asked for and not installed.
+            not divide into patches, a hub id is of another size than provenance says, or the
+            parser is not installed.
         """
         return BlipVqaScorer(self, device)

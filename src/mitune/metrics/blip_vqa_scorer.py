@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from mitune import libraries
+from mitune.language import open_reader
 from mitune.metrics.base import MetricError, batches, reading
 from mitune.metrics.blip_checkpoint import converted_config, load_original
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.pixels import Pixels
-from mitune.metrics.questions import open_chunker, questions
+from mitune.metrics.questions import questions
 
 if TYPE_CHECKING:
     from transformers import BertTokenizer, BlipForQuestionAnswering
@@ -47,7 +48,7 @@ class BlipVqaScorer:
 
     def __init__(self, settings: BlipVqa, device: torch.device) -> None:
         self._settings = settings
-        self._chunker = open_chunker(settings.chunker)
+        self._reader = open_reader(settings.parser, "parser")
         model, self._tokenizer = _read(settings)
         self._model = model.to(settings.torch_dtype).eval().to(device)
         self._yes, self._no, self._mark = _marks(settings, model, self._tokenizer)
@@ -70,7 +71,7 @@ class BlipVqaScorer:
 
     def answers(self, images: NDArray[np.uint8], prompts: Sequence[str]) -> list[Answers]:
         """What is asked of each picture and how probable `yes` is; a picture is encoded once."""
-        asked = {prompt: questions(prompt, self._chunker) for prompt in dict.fromkeys(prompts)}
+        asked = {prompt: questions(prompt, self._reader) for prompt in dict.fromkeys(prompts)}
         answers = []
         for part in batches(len(images), self._settings.batch_size):
             texts = [asked[prompt] for prompt in prompts[part]]
@@ -112,8 +113,8 @@ def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
     with settings.reading("the BLIP model"):
         if not settings.original:
             config = converted_config(path, revision)
-            model = libraries.transformers.BlipForQuestionAnswering.from_pretrained(
-                path, revision=revision, config=config
+            model = settings.opened(
+                libraries.transformers.BlipForQuestionAnswering, config=config, dtype=None
             )
             return model, libraries.transformers.BertTokenizer.from_pretrained(
                 path, revision=revision

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 import torch
 from huggingface_hub import hf_hub_download
 
-from mitune.metrics.base import MetricError, Weights, reading
+from mitune.metrics.base import Weights, reading
 from mitune.metrics.remedy import remedy
+from mitune.weights import check_numbers, read_network
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def released_file(weights: Weights, name: str) -> Path:
@@ -37,11 +38,15 @@ def tensors(file: Path) -> dict[str, torch.Tensor]:
     ------
     MetricError
         If the file is missing, truncated, or holds anything but tensors.
+    WeightsError
+        If a tensor is not finite.
     """
     with reading("the checkpoint", file):
         loaded = torch.load(file, map_location="cpu", weights_only=True)
         state = loaded.get("state_dict", loaded)
-        return {name: value for name, value in state.items() if torch.is_tensor(value)}
+        found = {name: value for name, value in state.items() if torch.is_tensor(value)}
+    check_numbers(found.items(), file, remedy(file))
+    return found
 
 
 def build(
@@ -56,24 +61,11 @@ def build(
 
     Raises
     ------
-    MetricError
-        If a tensor is missing or left over; it names `source`.
+    WeightsError
+        If a tensor is missing, left over or not finite; it names `source`.
     """
-    model, loading_info = kind.from_pretrained(  # type: ignore[attr-defined]
-        None,
-        config=config,
-        state_dict=dict(state),
-        dtype=dtype,
-        output_loading_info=True,
-        **settings,
-    )
-    wrong = sorted(loading_info["missing_keys"]) + sorted(loading_info["unexpected_keys"])
-    if wrong:
-        raise MetricError(
-            f"{source}: {len(wrong)} tensors of a {kind.__name__} are missing or left over, the "
-            f"first is {wrong[0]}; {remedy(source)}"
-        )
-    return model
+    given = {"config": config, "state_dict": dict(state), "dtype": dtype, **settings}
+    return read_network(kind, None, source, remedy(source), **given)
 
 
 def count(state: Mapping[str, torch.Tensor], prefix: str) -> int:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mitune import libraries
 from mitune.metrics.base import Network, batches
+from mitune.metrics.prompt_limit import warn_of_cut
 
 if TYPE_CHECKING:
     from transformers import CLIPModel
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
 
 def read_clip(weights: Network) -> tuple[CLIPModel, Any]:
     """Model and tokenizer from a folder in transformers' format or a hub id."""
-    model = libraries.transformers.CLIPModel.from_pretrained(
-        weights.path, revision=weights.revision, dtype=weights.torch_dtype
-    )
+    model = weights.opened(libraries.transformers.CLIPModel)
     return model, libraries.transformers.AutoTokenizer.from_pretrained(
         weights.path, revision=weights.revision
     )
@@ -36,6 +35,7 @@ class ClipEncoders:
         read: Callable[[Network], tuple[CLIPModel, Any]] = read_clip,
     ) -> None:
         """Read the model. Raises MetricError if weights are missing or truncated."""
+        self._source = weights.path
         with weights.reading("the CLIP model"):
             model, self._tokenizer = read(weights)
         self._model = model.eval().to(device)
@@ -67,6 +67,7 @@ class ClipEncoders:
         """(N, D) float32; what is longer than the model reads is cut off."""
         new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._texts]
         if new:
+            warn_of_cut(self._tokenizer, new, self._tokenizer.model_max_length, self._source)
             tokens = self._tokenizer(
                 new, padding="max_length", truncation=True, return_tensors="pt"
             ).to(self._model.device)

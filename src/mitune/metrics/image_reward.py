@@ -19,6 +19,7 @@ from mitune.metrics.base import Network, Scorer, batches, reading
 from mitune.metrics.blip_names import blip_name
 from mitune.metrics.checkpoint import build, count, released_file, tensors
 from mitune.metrics.pixels import Pixels
+from mitune.metrics.prompt_limit import warn_of_cut
 from mitune.metrics.remedy import on_hub
 from mitune.metrics.units import Units
 
@@ -70,8 +71,12 @@ class ImageReward(Network):
         vision, text = (part.eval().to(device) for part in (vision, text))
         pixels = Pixels(int(vision.config.image_size))
 
+        known: set[str] = set()
+
         @torch.inference_mode()
         def read(images: NDArray[np.uint8], prompts: Sequence[str]) -> torch.Tensor:
+            warn_of_cut(tokenizer, set(prompts) - known, _MAX_TOKENS, file)
+            known.update(prompts)
             seen = vision(pixels(images).to(device, vision.dtype)).last_hidden_state
             tokens = tokenizer(
                 list(prompts),

@@ -53,7 +53,7 @@ def from_open_clip(
 
     Raises
     ------
-    MetricError
+    WeightsError
         If a tensor is missing or left over; it names `source`.
     """
     config = _config(state, vision_head_width, text_head_width)

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mitune.language.adjectives import open_dropper
+from mitune.language import ParserName, Reading, open_reader, reader_version
 from mitune.language.nouns import is_being, is_verb, words
-from mitune.language.parser import ParserName, parser_version
 from mitune.language.relations import find_wording
 from mitune.metrics.base import Metric, MetricError, Scorer
 from mitune.metrics.blip_vqa import BlipVqa
@@ -38,9 +37,8 @@ _PARTS: Mapping[Kind, tuple[str, ...]] = {
 class ThreeInOne(Metric):
     """Spatial prompts: (vqa + spatial) / 2; action: (vqa + clip) / 2; both: all three / 3.
 
-    CLIP-score is of the prompt without its adjectives, as in the official code's mode for complex
-    prompts, by the list of `adjectives.py` or spaCy's tags (the official way); `adjectives: kept`
-    scores the whole prompt. The list is not spaCy: on rarer words they differ.
+    CLIP-score is of the prompt without what `parser` tags as adjectives, as in the official code's
+    mode for complex prompts; `adjectives: kept` scores the whole prompt.
 
     `benchmark` is the folder with the three files of the benchmark that say which prompt is which;
     without, `kind_of` reads it from the prompt. Pictures are scored one by one: unlike the official
@@ -57,7 +55,8 @@ class ThreeInOne(Metric):
     spatial: Spatial2D
     clip: ClipScore
     benchmark: Path | None = None
-    adjectives: ParserName | Literal["kept"] = "built_in"
+    adjectives: Literal["dropped", "kept"] = "dropped"
+    parser: ParserName = "spacy"
 
     @property
     def files(self) -> dict[str, Path]:
@@ -66,9 +65,15 @@ class ThreeInOne(Metric):
         return {**super().files, **given}
 
     @property
+    def parsers(self) -> dict[str, ParserName]:
+        """Those of its parts, and its own if it drops adjectives."""
+        own: dict[str, ParserName] = {"parser": self.parser}
+        return {**super().parsers, **(own if self.adjectives == "dropped" else {})}
+
+    @property
     def provenance(self) -> dict[str, str]:
         """With the version of what finds adjectives."""
-        return {**super().provenance, "adjectives": parser_version(self.adjectives)}
+        return {**super().provenance, "parser": reader_version(self.parser)}
 
     def kinds(self, prompts: Sequence[str]) -> list[Kind]:
         """What applies to each prompt.
@@ -96,24 +101,25 @@ class ThreeInOne(Metric):
         return read_kinds(self.benchmark) if self.benchmark else None
 
     def check(self, prompts: Sequence[str]) -> None:
-        """Refuse prompts of no known kind. Raises MetricError."""
+        """Refuse prompts of no known kind, or that a parser cannot read. Raises UserError."""
         self.kinds(prompts)
+        super().check(prompts)
 
     def load(self, device: torch.device) -> Scorer:
         """Read the weights of all three.
 
         Raises
         ------
-        MetricError
-            If some are missing or truncated, or spaCy is asked for and not installed.
+        UserError
+            If some are missing or truncated, or a parser is not installed.
         """
+        reader = None if self.adjectives == "kept" else open_reader(self.parser, "parser")
         parts = {
             "vqa": self.vqa.load(device),
             "spatial": self.spatial.load(device),
             "clip": self.clip.load(device),
         }
         given = self._given()
-        drop = str if self.adjectives == "kept" else open_dropper(self.adjectives)
 
         def score(images: NDArray[np.uint8], prompts: Sequence[str]) -> NDArray[np.float64]:
             kinds = [_looked_up(prompt, given) for prompt in prompts]
@@ -121,11 +127,18 @@ class ThreeInOne(Metric):
             for name, scorer in parts.items():
                 rows = [i for i, kind in enumerate(kinds) if name in _PARTS[kind]]
                 if rows:
-                    read = drop if name == "clip" else str
-                    total[rows] += scorer(images[rows], [read(prompts[i]) for i in rows])
+                    texts = [prompts[i] for i in rows]
+                    if name == "clip" and reader:
+                        texts = [without_adjectives(reader(text)) for text in texts]
+                    total[rows] += scorer(images[rows], texts)
             return total / np.array([len(_PARTS[kind]) for kind in kinds])
 
         return score
+
+
+def without_adjectives(reading: Reading) -> str:
+    """All other words joined by spaces, as the official code has it."""
+    return " ".join(reading.written(w.span) for w in reading.words if not w.is_adjective)
 
 
 def kind_of(prompt: str) -> Kind:

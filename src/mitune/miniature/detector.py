@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from mitune.miniature.scene import CANVAS, Scene
 from mitune.miniature.vocabulary import COLOURS, SHAPES, SIZES, TEXTURES
+from mitune.weights import fill
 
 STRIDE = 4
 GRID = CANVAS // STRIDE
@@ -27,6 +28,7 @@ _RADIUS_UNIT = 10.0
 _TEMPERATURE = 0.5
 _PARTS = {"heat": 1, "offset": 2, "radius": 1, "shape": 5, "colour": 8, "texture": 4}
 _WIDTH = sum(_PARTS.values())
+_RESTORE = "restore it with `git checkout -- data/06_models`"
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,11 @@ class Detector(nn.Module):
         ------
         FileNotFoundError
             If the file is missing.
+        WeightsError
+            If it is not a detector's, or a weight is not finite.
         """
         detector = cls()
-        detector.load_state_dict({k: v.float() for k, v in load_file(path).items()})
+        fill(detector, {k: v.float() for k, v in load_file(path).items()}, path, _RESTORE)
         return detector.eval()
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from mitune.objectives.base import MetricChoice, Objective, Passes, Whole
+from mitune.objectives.base import Losses, MetricChoice, Objective, Passes, Whole
 from mitune.objectives.d3po import D3PO
 from mitune.objectives.diff_contrast import DiffContrast
 from mitune.objectives.diffusion_dpo import DiffusionDPO
@@ -23,6 +23,7 @@ from mitune.objectives.sft import SFT
 __all__ = [
     "SFT",
     "Draws",
+    "Losses",
     "MetricChoice",
     "Objective",
     "ObjectiveConfig",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Generic, Literal, NamedTuple, TypeVar
 
 import torch
@@ -41,6 +43,13 @@ class Whole:
 
     all: Tensor
     own: Tensor
+
+
+class Losses(NamedTuple):
+    """`values` (E,), and by name what else there is to look at, (E,) each, without gradients."""
+
+    values: Tensor
+    watched: Mapping[str, Tensor] = MappingProxyType({})
 
 
 class Objective(BaseModel, ABC, Generic[R, D]):
@@ -100,6 +109,10 @@ class Objective(BaseModel, ABC, Generic[R, D]):
     @abstractmethod
     def loss(self, policy: Policy, rows: R, draws: D, whole: Whole) -> Tensor:
         """(E,) losses of one or more groups."""
+
+    def losses(self, policy: Policy, rows: R, draws: D, whole: Whole) -> Losses:
+        """`loss`, with what there is to watch; nothing unless overridden."""
+        return Losses(self.loss(policy, rows, draws, whole))
 
 
 class Denoising(Objective[R, Draws], Generic[R]):

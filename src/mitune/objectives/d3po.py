@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mitune.diffusion.transitions import mean_log_density, transition
+from mitune.objectives import watched
 from mitune.objectives.ancestral import Ancestral
-from mitune.objectives.base import Whole
+from mitune.objectives.base import Losses, Whole
 from mitune.objectives.draws import TimestepDensity, Transitions
 from mitune.objectives.policy import Policy
 from mitune.objectives.rows import Trajectory
@@ -58,6 +59,10 @@ class D3PO(Ancestral):
 
     def loss(self, policy: Policy, rows: Trajectory, draws: Transitions, whole: Whole) -> Tensor:
         """(E,) losses."""
+        return self.losses(policy, rows, draws, whole).values
+
+    def losses(self, policy: Policy, rows: Trajectory, draws: Transitions, whole: Whole) -> Losses:
+        """As `Objective.losses`; `watched.of_steps`, ratios to the reference."""
         state, t, reached, later, _ = self.taken(rows, draws)
         tuned, reference = (
             mean_log_density(
@@ -65,7 +70,8 @@ class D3PO(Ancestral):
             )
             for model in (policy, policy.reference)
         )
-        return self.of_log_probs(tuned, reference, rows.rewards)
+        values = self.of_log_probs(tuned, reference, rows.rewards)
+        return Losses(values, watched.of_steps(rows.rewards, tuned - reference, self.clip))
 
     def of_log_probs(self, tuned: Tensor, reference: Tensor, rewards: Tensor) -> Tensor:
         """(E,) losses of log-densities and rewards, all (E,), of whole groups."""

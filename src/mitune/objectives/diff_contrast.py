@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
 from mitune.diffusion.prediction import PredictionKind
-from mitune.objectives.base import Denoising, MetricChoice, Passes, Whole
+from mitune.objectives import watched
+from mitune.objectives.base import Denoising, Losses, MetricChoice, Passes, Whole
 from mitune.objectives.draws import Draws, TimestepDensity
-from mitune.objectives.pairs import pair_errors
+from mitune.objectives.pairs import mean_squares, pair_residuals
 from mitune.objectives.policy import Policy
 from mitune.objectives.rows import FeaturedPair
 
@@ -62,9 +63,16 @@ class DiffContrast(Denoising[FeaturedPair]):
 
     def loss(self, policy: Policy, rows: FeaturedPair, draws: Draws, whole: Whole) -> Tensor:
         """(E,) weighted losses, of the winners."""
-        tuned = pair_errors(policy, rows, draws, self.target)
-        reference = pair_errors(policy.reference, rows, draws, self.target)
-        return rows.weights * self.of_errors(tuned, reference, self.distances(rows))
+        return self.losses(policy, rows, draws, whole).values
+
+    def losses(self, policy: Policy, rows: FeaturedPair, draws: Draws, whole: Whole) -> Losses:
+        """As `Objective.losses`; `watched.of_pairs`, each winner with its own loser."""
+        both = [
+            pair_residuals(model, rows, draws, self.target) for model in (policy, policy.reference)
+        ]
+        tuned, reference = map(mean_squares, both)
+        values = rows.weights * self.of_errors(tuned, reference, self.distances(rows))
+        return Losses(values, watched.of_pairs(*both))
 
     def of_errors(self, tuned: Tensor, reference: Tensor, distances: Tensor) -> Tensor:
         """(E,) losses of the errors (2, E) of winners and losers in sets of M.

@@ -12,7 +12,8 @@ from torch.nn.functional import logsigmoid
 from mitune.diffusion.denoiser import Denoiser
 from mitune.diffusion.prediction import PredictionKind
 from mitune.errors import UserError
-from mitune.objectives.base import Denoising, Passes, Whole
+from mitune.objectives import watched
+from mitune.objectives.base import Denoising, Losses, Passes, Whole
 from mitune.objectives.draws import Draws
 from mitune.objectives.errors import errors
 from mitune.objectives.policy import Policy
@@ -65,9 +66,14 @@ class DiffusionKTO(Denoising[Labelled]):
 
     def loss(self, policy: Policy, rows: Labelled, draws: Draws, whole: Whole) -> Tensor:
         """(E,) weighted losses."""
-        tuned = self._errors(policy, rows, draws)
+        return self.losses(policy, rows, draws, whole).values
+
+    def losses(self, policy: Policy, rows: Labelled, draws: Draws, whole: Whole) -> Losses:
+        """As `Objective.losses`; `watched.of_labels`."""
+        tuned, reference = self._errors(policy, rows, draws), whole.own[:, 1]
         kl = (whole.all[:, 1] - whole.all[:, 0]).mean()
-        return rows.weights * self.of_errors(tuned, whole.own[:, 1], rows.liked, kl)
+        values = rows.weights * self.of_errors(tuned, reference, rows.liked, kl)
+        return Losses(values, watched.of_labels(reference - tuned, rows.liked))
 
     def of_errors(self, tuned: Tensor, reference: Tensor, liked: Tensor, kl: Tensor) -> Tensor:
         """(E,) losses of the errors (E,) of either; `kl` () is the mean over the step, clamped."""

@@ -14,8 +14,9 @@ from mitune.diffusion.denoiser import Condition
 from mitune.diffusion.noise import NoisePath
 from mitune.diffusion.prediction import Prediction
 from mitune.diffusion.transitions import mean_log_density, transition
+from mitune.objectives import watched
 from mitune.objectives.ancestral import Ancestral
-from mitune.objectives.base import Whole
+from mitune.objectives.base import Losses, Whole
 from mitune.objectives.draws import Transitions
 from mitune.objectives.policy import Policy
 from mitune.objectives.rows import Trajectory
@@ -51,6 +52,10 @@ class DPOK(Ancestral):
 
     def loss(self, policy: Policy, rows: Trajectory, draws: Transitions, whole: Whole) -> Tensor:
         """(E,) losses."""
+        return self.losses(policy, rows, draws, whole).values
+
+    def losses(self, policy: Policy, rows: Trajectory, draws: Transitions, whole: Whole) -> Losses:
+        """As `Objective.losses`; `watched.of_steps`, ratios to who made the trajectory."""
         state, t, following, later, made_with = self.taken(rows, draws)
         value = policy.modules["value"](policy.path, state, t, rows.captions.condition)
         missing = rows.rewards - value
@@ -59,7 +64,8 @@ class DPOK(Ancestral):
         log_prob = mean_log_density(transition(policy.path, tuned, later), following)
         gain = self.of_densities(missing.detach(), log_prob, made_with)
         kl = self._kl(policy.path, tuned, reference, later)
-        return self.reward_weight * gain + self.kl_weight * kl + missing.square()
+        values = self.reward_weight * gain + self.kl_weight * kl + missing.square()
+        return Losses(values, watched.of_steps(rows.rewards, log_prob - made_with, self.clip))
 
     def of_densities(self, advantage: Tensor, log_prob: Tensor, made_with: Tensor) -> Tensor:
         """(E,) negative advantages times clipped ratios of densities, all (E,)."""

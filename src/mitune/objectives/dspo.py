@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import NonNegativeFloat, field_validator
 from torch import Tensor
 
-from mitune.diffusion.prediction import PredictionKind
-from mitune.objectives.base import Denoising, Passes, Whole
-from mitune.objectives.draws import Draws
-from mitune.objectives.pairs import mean_squares, pair_residuals, preference
-from mitune.objectives.policy import Policy
-from mitune.objectives.rows import Pair
+from mitune.objectives.beside_reference import BesideReference
+from mitune.objectives.pairs import mean_squares, preference
 
 
-class DSPO(Denoising[Pair]):
+class DSPO(BesideReference):
     """||eps_theta - eps - lam (1 - sigma(z)) (eps_theta - eps_ref)||^2 / N on the winner.
 
     Zhu et al. 2025, eqs. 13 and 14 with gamma = 1, as the released code trains SD 1.5: z is the
@@ -33,10 +29,6 @@ class DSPO(Denoising[Pair]):
     kind: Literal["dspo"] = "dspo"
     lam: NonNegativeFloat = 0.001
     detach_gate: bool = False
-    target: PredictionKind = "epsilon"
-
-    rows: ClassVar[type[Pair]] = Pair
-    passes: ClassVar[Passes] = Passes(2, 2)
 
     @field_validator("lam")
     @classmethod
@@ -47,12 +39,6 @@ class DSPO(Denoising[Pair]):
                 "(the paper: 0.001), or dspo_ref for the form of SDXL with its large beta"
             )
         return lam
-
-    def loss(self, policy: Policy, rows: Pair, draws: Draws, whole: Whole) -> Tensor:
-        """(E,) weighted losses."""
-        tuned = pair_residuals(policy, rows, draws, self.target)
-        reference = pair_residuals(policy.reference, rows, draws, self.target)
-        return rows.weights * self.of_residuals(tuned, reference)
 
     def of_residuals(self, tuned: Tensor, reference: Tensor) -> Tensor:
         """(E,) losses of the residuals (2, E, ...) of winners and losers."""

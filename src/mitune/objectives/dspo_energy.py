@@ -8,7 +8,8 @@ from pydantic import NonNegativeFloat, field_validator
 from torch import Tensor
 
 from mitune.diffusion.prediction import PredictionKind
-from mitune.objectives.base import Denoising, Passes, Whole
+from mitune.objectives import watched
+from mitune.objectives.base import Denoising, Losses, Passes, Whole
 from mitune.objectives.draws import Draws
 from mitune.objectives.errors import residuals
 from mitune.objectives.policy import Policy
@@ -43,11 +44,16 @@ class DSPOEnergy(Denoising[Single]):
 
     def loss(self, policy: Policy, rows: Single, draws: Draws, whole: Whole) -> Tensor:
         """(E,) weighted losses."""
+        return self.losses(policy, rows, draws, whole).values
+
+    def losses(self, policy: Policy, rows: Single, draws: Draws, whole: Whole) -> Losses:
+        """As `Objective.losses`; `watched.of_pictures`."""
         tuned, reference = (
             residuals(model, rows.latents, rows.captions.condition, draws, self.target)
             for model in (policy, policy.reference)
         )
-        return rows.weights * self.of_residuals(tuned, reference)
+        values = rows.weights * self.of_residuals(tuned, reference)
+        return Losses(values, watched.of_pictures(tuned, reference))
 
     def of_residuals(self, tuned: Tensor, reference: Tensor) -> Tensor:
         """(E,) losses of residuals (E, ...)."""

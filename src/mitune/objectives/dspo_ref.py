@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from pydantic import PositiveFloat, field_validator
 from torch import Tensor
 
-from mitune.diffusion.prediction import PredictionKind
-from mitune.objectives.base import Denoising, Passes, Whole
-from mitune.objectives.draws import Draws
-from mitune.objectives.pairs import mean_squares, pair_residuals, preference
-from mitune.objectives.policy import Policy
-from mitune.objectives.rows import Pair
+from mitune.objectives.beside_reference import BesideReference
+from mitune.objectives.pairs import mean_squares, preference
 
 _FAR = 0.1  # of the released code
 
 
-class DSPORef(Denoising[Pair]):
+class DSPORef(BesideReference):
     """(1 - sigma(z))^2, z the preference of Diffusion-DPO at `beta`.
 
     Zhu et al. 2025, eq. 47 (`simplified`). It is 1/4 at the reference, where its gradient is half
@@ -31,10 +27,6 @@ class DSPORef(Denoising[Pair]):
     kind: Literal["dspo_ref"] = "dspo_ref"
     beta: PositiveFloat = 5000.0
     form: Literal["simplified", "released"] = "simplified"
-    target: PredictionKind = "epsilon"
-
-    rows: ClassVar[type[Pair]] = Pair
-    passes: ClassVar[Passes] = Passes(2, 2)
 
     @field_validator("form", mode="before")
     @classmethod
@@ -45,12 +37,6 @@ class DSPORef(Denoising[Pair]):
                 "of training, and so is its gradient; give simplified (eq. 47)"
             )
         return form
-
-    def loss(self, policy: Policy, rows: Pair, draws: Draws, whole: Whole) -> Tensor:
-        """(E,) weighted losses."""
-        tuned = pair_residuals(policy, rows, draws, self.target)
-        reference = pair_residuals(policy.reference, rows, draws, self.target)
-        return rows.weights * self.of_residuals(tuned, reference)
 
     def of_residuals(self, tuned: Tensor, reference: Tensor) -> Tensor:
         """(E,) losses of the residuals (2, E, ...) of winners and losers."""

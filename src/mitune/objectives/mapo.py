@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mitune.diffusion.prediction import PredictionKind
-from mitune.objectives.base import Denoising, Passes, Whole
+from mitune.objectives import watched
+from mitune.objectives.base import Denoising, Losses, Passes, Whole
 from mitune.objectives.draws import Draws
 from mitune.objectives.pairs import pair_errors
 from mitune.objectives.policy import Policy
@@ -37,7 +38,12 @@ class MaPO(Denoising[Pair]):
 
     def loss(self, policy: Policy, rows: Pair, draws: Draws, whole: Whole) -> Tensor:
         """(E,) weighted losses."""
-        return rows.weights * self.of_errors(pair_errors(policy, rows, draws, self.target))
+        return self.losses(policy, rows, draws, whole).values
+
+    def losses(self, policy: Policy, rows: Pair, draws: Draws, whole: Whole) -> Losses:
+        """As `Objective.losses`; `watched.of_errors`."""
+        errors = pair_errors(policy, rows, draws, self.target)
+        return Losses(rows.weights * self.of_errors(errors), watched.of_errors(errors))
 
     def of_errors(self, errors: Tensor) -> Tensor:
         """(E,) losses of the errors (2, E) of winners and losers."""

@@ -6,11 +6,18 @@ repeats, `missing` and `not_available_in_paper` for what has no value. `mitune_t
 first metric `blip_vqa_or_unidet`: BLIP-VQA everywhere but in `spatial_2d`, which is UniDet's.
 """
 
-from mitune.paper_tables.comparison import T2I_COMPBENCH, Comparison, beside, for_table
+from mitune.paper_tables.comparison import (
+    PUBLISHED_NAMES,
+    T2I_COMPBENCH,
+    Comparison,
+    beside,
+    for_table,
+)
 from mitune.paper_tables.panel import Cell, Panel, Row
 from mitune.paper_tables.published import PaperTableError, named, published_tables
 
 __all__ = [
+    "PUBLISHED_NAMES",
     "T2I_COMPBENCH",
     "Cell",
     "Comparison",

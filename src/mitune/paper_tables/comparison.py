@@ -31,7 +31,8 @@ _DIFFERENCES = (" minus ", "_minus_", "_rel_", "% ref", "abs. difference", "rela
 _UNSTATED = {"hps_v2.0": "hps", "hps_v2.1": "hps"}
 """Published under this name without saying in which version: placed beside neither."""
 
-_CATEGORIES = {"2d_spatial": "spatial_2d", "spatial": "spatial_2d", "3d_spatial": "spatial_3d"}
+PUBLISHED_NAMES = {"2d_spatial": "spatial_2d", "spatial": "spatial_2d", "3d_spatial": "spatial_3d"}
+"""What the tables call a category that prompt files call otherwise."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def beside(
     for metric, name in metrics.items():
         summary_of_metric = summary[summary["metric"] == metric]
         ours = summary_of_metric.assign(
-            category=[_CATEGORIES.get(c, c) for c in summary_of_metric["category"]]
+            category=[PUBLISHED_NAMES.get(c, c) for c in summary_of_metric["category"]]
         )
         published = scores[
             (scores["measure"] == (name or "")) & scores["category"].isin(set(ours["category"]))

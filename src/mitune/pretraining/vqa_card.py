@@ -20,7 +20,7 @@ from mitune.pretraining.recipe import PretrainRecipe
 def write_vqa_card(folder: Path, recipe: PretrainRecipe) -> dict[str, Any]:
     """Ask the shipped `miniature-vqa` about scenes that are known; write its `README.md`."""
     model = folder / "miniature-vqa"
-    scorer = BlipVqa(path=model).load(torch.device("cpu"))
+    scorer = BlipVqa(path=model, parser="miniature").load(torch.device("cpu"))
     vae = (
         libraries.diffusers.AutoencoderKL.from_pretrained(folder / "miniature-sd" / "vae")
         .float()

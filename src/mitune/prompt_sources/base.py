@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from mitune.errors import UserError
+from mitune.texts import alike, read_lines
 
 Split: TypeAlias = Literal["train", "tuning", "test"]
 
@@ -41,49 +41,17 @@ class PromptSource(Protocol):
         ...
 
 
-def read_text(path: Path) -> str:
-    """A UTF-8 file, with or without byte order mark.
-
-    Raises
-    ------
-    PromptError
-        If it is missing, empty or not UTF-8.
-    """
-    try:
-        content = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        raise PromptError(
-            f"{path}: not found; create it, or correct prompts.categories or globals.yml"
-        ) from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise PromptError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
-    if not text.strip():
-        raise PromptError(f"{path}: no prompts; put one on each line")
-    return text
-
-
 def first_columns(path: Path, category: str) -> Iterator[PromptLine]:
-    """Text before the first tab of each line, blank ones included. Raises as `read_text`."""
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    """Text before the first tab of each line, blank ones included. Raises as `read_lines`."""
+    for number, line in read_lines(path):
         yield PromptLine(line.split("\t")[0].strip(), category, path.name, number)
 
 
-def read_json(path: Path) -> object:
-    """A JSON file. Raises PromptError as `read_text` does, and for what is not JSON."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise PromptError(f"{path}:{error.lineno}: not JSON ({error.msg}); restore it") from None
-
-
 def distinct(lines: Iterable[PromptLine]) -> list[PromptLine]:
-    """The first of each text: published benchmarks repeat some of theirs."""
+    """The first of those that are `alike`: published benchmarks repeat some of theirs."""
     first: dict[str, PromptLine] = {}
     for line in lines:
-        first.setdefault(line.text, line)
+        first.setdefault(alike(line.text), line)
     return list(first.values())
 
 

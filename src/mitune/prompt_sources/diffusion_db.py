@@ -36,7 +36,9 @@ class DiffusionDB(BaseModel):
             if self.size:
                 kept = kept & (ds.field("width") == self.size) & (ds.field("height") == self.size)
             rows = table.to_table(columns=["prompt"], filter=kept).column("prompt").to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
+            if not all(isinstance(text, str | None) for text in rows):
+                raise pa.ArrowInvalid("prompt is no text")
+        except (pa.ArrowException, OSError) as error:
             raise PromptError(
                 f"{path}: not DiffusionDB's metadata.parquet, with columns {', '.join(_COLUMNS)} "
                 f"({str(error).splitlines()[0]})"

@@ -15,8 +15,8 @@ from mitune.prompt_sources.base import (
     Split,
     chosen,
     distinct,
-    read_json,
 )
+from mitune.texts import check_characters, read_json
 
 
 class HPSv2(BaseModel):
@@ -42,4 +42,6 @@ def _style(file: Path) -> list[PromptLine]:
     prompts = read_json(file)
     if not isinstance(prompts, list) or not all(isinstance(p, str) for p in prompts):
         raise PromptError(f"{file}: not a list of prompts; restore it")
+    for number, prompt in enumerate(prompts, start=1):
+        check_characters(prompt, f"{file}, prompt {number}")
     return [PromptLine(p.strip(), file.stem, file.name, i) for i, p in enumerate(prompts, 1) if p]

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict
 
 from mitune.prompt_sources.base import Lines, PromptError, PromptLine, Split, first_columns
+from mitune.texts import alike
 
 
 class SplitFiles(BaseModel):
@@ -37,8 +38,10 @@ def read_strictly(path: Path, category: str) -> list[PromptLine]:
 
     Raises
     ------
+    TextError
+        If the file is missing, empty or not UTF-8.
     PromptError
-        If the file is missing, empty or not UTF-8, or holds a blank or a repeated line.
+        If it holds a blank line or one that a tokenizer does not tell from another.
     """
     seen: dict[str, int] = {}
     lines = list(first_columns(path, category))
@@ -46,9 +49,10 @@ def read_strictly(path: Path, category: str) -> list[PromptLine]:
         where = f"{path}:{line.line}"
         if not line.text:
             raise PromptError(f"{where}: blank prompt; remove the line")
-        if line.text in seen:
+        text = alike(line.text)
+        if text in seen:
             raise PromptError(
-                f"{where}: duplicate of line {seen[line.text]} ({line.text!r}); remove one"
+                f"{where}: duplicate of line {seen[text]} ({line.text!r}); remove one"
             )
-        seen[line.text] = line.line
+        seen[text] = line.line
     return lines

@@ -16,6 +16,7 @@ from mitune.prompt_sources.base import (
     distinct,
     first_columns,
 )
+from mitune.texts import alike
 
 
 class T2ICompBench(BaseModel):
@@ -44,7 +45,7 @@ class T2ICompBench(BaseModel):
 
 def _plain(text: str) -> str:
     """A prompt up to capitals, spaces and the last dot, in which train and test may differ."""
-    return " ".join(text.casefold().rstrip(".").split())
+    return alike(text.rstrip("."))
 
 
 def _lines(folder: Path, categories: Sequence[str], split: str) -> list[PromptLine]:

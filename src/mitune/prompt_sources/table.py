@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from mitune.prompt_sources.base import (
@@ -18,9 +15,9 @@ from mitune.prompt_sources.base import (
     Split,
     chosen,
     distinct,
-    read_text,
 )
 from mitune.prompt_sources.split_files import read_strictly
+from mitune.texts import read_table
 
 
 class PartiPrompts(BaseModel):
@@ -32,7 +29,7 @@ class PartiPrompts(BaseModel):
 
     def read(self, path: Path, categories: Sequence[str]) -> Mapping[Split, Lines]:
         """One pool."""
-        return _pool(path, categories, "Prompt", "Category", "\t", csv.QUOTE_NONE)
+        return _pool(path, categories, "Prompt", "Category", "\t", False)
 
 
 class Captions(BaseModel):
@@ -46,7 +43,7 @@ class Captions(BaseModel):
 
     def read(self, path: Path, categories: Sequence[str]) -> Mapping[Split, Lines]:
         """One pool; without a column of categories the file's name is the only one."""
-        return _pool(path, categories, self.column, self.category_column, ",", csv.QUOTE_MINIMAL)
+        return _pool(path, categories, self.column, self.category_column, ",", True)
 
 
 class PlainText(BaseModel):
@@ -67,21 +64,18 @@ def _pool(
     column: str,
     category_column: str | None,
     separator: str,
-    quoting: Literal[0, 3],
+    quotes: bool,
 ) -> Mapping[Split, Lines]:
-    try:
-        table = pd.read_csv(
-            io.StringIO(read_text(path)), sep=separator, quoting=quoting, dtype=str
-        ).fillna("")
-    except pd.errors.ParserError as error:
-        raise PromptError(f"{path}: {error}; restore the file") from None
+    columns, rows = read_table(path, separator, quotes)
     for name in filter(None, (column, category_column)):
-        if name not in table:
-            raise PromptError(f"{path}: no column {name!r} but {', '.join(map(str, table))}")
-    groups = table[category_column] if category_column else [path.stem] * len(table)
-    lines = [
-        PromptLine(text.strip(), category, path.name, number)
-        for number, (text, category) in enumerate(zip(table[column], groups, strict=True), start=2)
-        if text.strip()
-    ]
+        if name not in columns:
+            raise PromptError(f"{path}: no column {name!r} but {', '.join(columns)}")
+    lines = []
+    for row in rows:
+        text = row.cells[column].strip()
+        category = row.cells[category_column].strip() if category_column else path.stem
+        if text and not category:
+            raise PromptError(f"{path}:{row.line}: no {category_column}; write one")
+        if text:
+            lines.append(PromptLine(text, category, path.name, row.line))
     return {"train": distinct(chosen(lines, categories, path))}

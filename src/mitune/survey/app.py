@@ -1,16 +1,15 @@
 """The survey as a web application: plain HTML forms, no script, no cookie, nothing from elsewhere.
 
 What a browser sends is only ever a position on a page that this server made: pictures are asked
-for by the hash of their content, a survey by 128 random bits that serve as its secret.
+for by the hash of their content, a survey by 128 random bits that serve as its secret and that are
+not stored.
 """
 
 from __future__ import annotations
 
 import hmac
-import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
 from urllib.parse import urlencode
 
 import numpy as np
@@ -25,7 +24,17 @@ from starlette.routing import Route
 
 from mitune.survey import guard, pages
 from mitune.survey.limits import Bucket, Buckets, read_form
-from mitune.survey.navigation import NONE, address, elapsed, first_open, now, problem_with, ticked
+from mitune.survey.navigation import (
+    NONE,
+    address,
+    elapsed,
+    first_open,
+    new_secret,
+    now,
+    problem_with,
+    survey_of,
+    ticked,
+)
 from mitune.survey.row import Row
 from mitune.survey.storage import Answers
 from mitune.survey.study import Study
@@ -44,10 +53,10 @@ def create_app(study: Study, answers: Answers, code: str = "") -> Starlette:
         routes=[
             Route("/", survey.welcome, methods=["GET"]),
             Route("/", survey.start, methods=["POST"]),
-            Route("/survey/{survey}", survey.resume, methods=["GET"]),
-            Route("/survey/{survey}/done", survey.done, methods=["GET"]),
-            Route("/survey/{survey}/{question}", survey.show, methods=["GET"]),
-            Route("/survey/{survey}/{question}", survey.answer, methods=["POST"]),
+            Route("/survey/{secret}", survey.resume, methods=["GET"]),
+            Route("/survey/{secret}/done", survey.done, methods=["GET"]),
+            Route("/survey/{secret}/{question}", survey.show, methods=["GET"]),
+            Route("/survey/{secret}/{question}", survey.answer, methods=["POST"]),
             Route("/picture/{picture}", survey.picture, methods=["GET"]),
             Route("/style.css", guard.style, methods=["GET"]),
         ],
@@ -87,22 +96,21 @@ class _Survey:
             raise HTTPException(400)
         if self._answers.path.stat().st_size > _MOST_BYTES:
             raise HTTPException(507)
-        now = datetime.now(timezone.utc)
-        survey = f"{now:%Y%m%d_%H%M%S_%f}_{secrets.token_hex(16)}"
-        rows = self._study.draw(survey, group or "all", np.random.default_rng())
+        secret = new_secret()
+        rows = self._study.draw(survey_of(secret), group or "all", np.random.default_rng())
         await run_in_threadpool(self._answers.add, rows)
-        return RedirectResponse(f"/survey/{survey}/1", 303)
+        return RedirectResponse(address(secret, 1), 303)
 
     async def resume(self, request: Request) -> Response:
         questions = await self._questions(request)
         waiting = first_open(questions)
-        return RedirectResponse(address(questions, waiting), 303)
+        return RedirectResponse(address(_secret(request), waiting), 303)
 
     async def show(self, request: Request) -> Response:
         questions = await self._questions(request)
         number, waiting = _number(request, questions), first_open(questions)
         if waiting is not None and number > waiting:
-            return RedirectResponse(address(questions, waiting), 303)
+            return RedirectResponse(address(_secret(request), waiting), 303)
         rows = questions[number]
         selected, problem = ticked(rows), ""
         if rows[0].selected is None and "sent" in request.query_params:
@@ -136,7 +144,7 @@ class _Survey:
         if problem_with(given) and not (back and not given):
             # Shown by an address of its own: a page that answers a form cannot be gone back to.
             sent = urlencode([("sent", 1), *(("picture", value) for value in sorted(given))])
-            return RedirectResponse(f"{address(questions, number)}?{sent}", 303)
+            return RedirectResponse(f"{address(_secret(request), number)}?{sent}", 303)
         if given:
             positions = {int(value) for value in given - {NONE}}
             await run_in_threadpool(
@@ -144,15 +152,15 @@ class _Survey:
             )
         following = max(number - 1, 1) if back else number + 1
         return RedirectResponse(
-            address(questions, following if following in questions else None), 303
+            address(_secret(request), following if following in questions else None), 303
         )
 
     async def done(self, request: Request) -> Response:
         questions = await self._questions(request)
         waiting = first_open(questions)
         if waiting is not None:
-            return RedirectResponse(address(questions, waiting), 303)
-        return pages.page("done.html", last=address(questions, len(questions)))
+            return RedirectResponse(address(_secret(request), waiting), 303)
+        return pages.page("done.html", last=address(_secret(request), len(questions)))
 
     async def picture(self, request: Request) -> Response:
         png = self._study.pictures.get(request.path_params["picture"])
@@ -165,7 +173,7 @@ class _Survey:
         """Rows by question. Raises HTTPException: 404 for no survey of this study, 410 if its
         pictures have been replaced.
         """
-        rows = await run_in_threadpool(self._answers.survey, request.path_params["survey"])
+        rows = await run_in_threadpool(self._answers.survey, survey_of(_secret(request)))
         if not rows or (rows[0].study, rows[0].campaign) != (
             self._study.kind,
             self._study.campaign,
@@ -177,6 +185,11 @@ class _Survey:
         for row in rows:
             by_question.setdefault(row.question, []).append(row)
         return by_question
+
+
+def _secret(request: Request) -> str:
+    """What opens a survey."""
+    return str(request.path_params["secret"])
 
 
 def _number(request: Request, questions: Mapping[int, Sequence[Row]]) -> int:

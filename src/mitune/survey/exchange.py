@@ -8,7 +8,7 @@ import pandas as pd
 
 from mitune.errors import UserError
 from mitune.survey import official
-from mitune.survey.row import COLUMNS, Row
+from mitune.survey.row import COLUMNS, GROUP, KINDS, Row
 from mitune.survey.storage import Answers, as_table
 
 TABLE = "answers.csv"
@@ -61,6 +61,8 @@ def take_in(answers: Answers, source: Path, campaign: str, group: str) -> int:
     """
     if source.is_file():
         rows = _read_table(source)
+    elif not GROUP.fullmatch(group):
+        raise UserError(f"group {group!r}: use letters, digits, '_' and '-': it names a folder")
     else:
         rows = [row for survey in official.read_folder(source, campaign, group) for row in survey]
     answers.add(rows)
@@ -79,8 +81,10 @@ def _read_table(file: Path) -> list[Row]:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
         if list(table) != list(COLUMNS):
             raise ValueError(f"its columns are not {', '.join(COLUMNS)}")
-        if not table["study"].isin(["metrics", "methods"]).all():
-            raise ValueError("a study is neither metrics nor methods")
+        if not table["study"].isin(KINDS).all():
+            raise ValueError(f"a study is none of {', '.join(KINDS)}")
+        if not table["group"].map(lambda name: bool(GROUP.fullmatch(name))).all():
+            raise ValueError("a group has more in its name than letters, digits, '_' and '-'")
         for name in (*_INTEGERS, "picture"):
             table[name] = table[name].where(table[name] != "", None)
         for name in _INTEGERS:
@@ -88,7 +92,9 @@ def _read_table(file: Path) -> list[Row]:
         table["selected"] = table["selected"].map({"True": True, "False": False})
         if table["selected"].isna().any() or table["question"].isna().any():
             raise ValueError("an answer has no question, or is neither True nor False")
-    except (ValueError, UnicodeDecodeError) as error:
+        if (table[list(_INTEGERS)] < 0).any(axis=None):
+            raise ValueError("a number is below zero")
+    except (TypeError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{file}: no exported table of answers ({reason})") from None
     return rows_of(as_table(rows_of(table)))

@@ -9,11 +9,16 @@ from matplotlib.figure import Figure
 
 from mitune.survey.shares import AVERAGE, NOTHING
 
+_COLOUR = "#4c72b0"
 
-def selection_shares(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+
+def selection_shares(
+    table: pd.DataFrame, labels: Mapping[str, str], colours: Mapping[str, str]
+) -> Figure:
     """Share of answers that select each option, over all groups, with 95 % intervals.
 
-    `table`: as of `shares.shares`, with `study`; `labels`: what options are called.
+    `table`: as of `shares.shares`, with `study`; `labels` and `colours`: of options that have one.
+    Names are text: an imported file may have any.
     """
     overall = table[(table["by"] == "group") & (table["part"] == AVERAGE)]
     single = ~overall["option"].str.startswith("only ") & (overall["option"] != NOTHING)
@@ -23,9 +28,14 @@ def selection_shares(table: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     axes = figure.subplots(1, len(studies), squeeze=False)[0]
     for axis, (study, rows) in zip(axes, studies, strict=True):
         names = [labels.get(option, option) for option in rows["option"]]
-        share = rows["share"] * 100
-        reach = [share - rows["low"] * 100, rows["high"] * 100 - share]
-        axis.errorbar(share, names, xerr=reach, fmt="o", capsize=3, color="#4c72b0")
+        shares = 100 * rows[["share", "low", "high"]].to_numpy(float)
+        for place, (option, (share, low, high)) in enumerate(
+            zip(rows["option"], shares, strict=True)
+        ):
+            reach = [[share - low], [high - share]]
+            colour = colours.get(option, _COLOUR)
+            axis.errorbar(share, place, xerr=reach, fmt="o", capsize=3, color=colour)
+        axis.set_yticks(range(len(names)), names, parse_math=False)
         axis.set_ylim(len(names) - 0.5, -0.5)
         axis.set_xlim(0, 100)
         axis.set_xlabel("% of answers that select it")

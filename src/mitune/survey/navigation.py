@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 
 from mitune.survey.row import Row
 
@@ -18,9 +21,24 @@ def first_open(questions: Mapping[int, Sequence[Row]]) -> int | None:
     return next((n for n, rows in questions.items() if rows[0].selected is None), None)
 
 
-def address(questions: Mapping[int, Sequence[Row]], number: int | None) -> str:
+def new_secret() -> str:
+    """What opens a new survey: the time it begins and 128 random bits."""
+    return f"{datetime.now(timezone.utc):%Y%m%d_%H%M%S_%f}_{secrets.token_hex(16)}"
+
+
+def survey_of(secret: str) -> str:
+    """The name that a survey is stored under, from what its address says.
+
+    What is stored, exported and published does not open the survey again: the random part is
+    hashed.
+    """
+    time, _, random = secret.rpartition("_")
+    return f"{time}_{hashlib.sha256(random.encode()).hexdigest()[:32]}"
+
+
+def address(secret: str, number: int | None) -> str:
     """Of a question, or of the end."""
-    return f"/survey/{questions[1][0].survey}/{number or 'done'}"
+    return f"/survey/{secret}/{number or 'done'}"
 
 
 def ticked(rows: Sequence[Row]) -> set[str]:

@@ -1,16 +1,20 @@
 """The CSV files of the released survey notebooks: one file per survey, read and written.
 
-Of `metrics`: `prompt,mi,blip,hps`, the prompt between quotes that are not escaped. Of `methods`:
-`category,prompt,` and the methods, the prompt as Python's `repr`. Truth values are `True` and
-`False`, and the last line has no end. The file's name is the time, and that is all that names a
-survey: no order of pictures, no time taken, no group but the folder.
+Of `metrics`: `prompt,mi,blip,hps`, the prompt between quotes that are not escaped, and the last
+line has no end. Of `methods`: `category,prompt,` and the methods, as pandas writes it, the prompt
+as Python's `repr`, which pandas quotes once more where it holds a comma or a double quote. Truth
+values are `True` and `False`. The file's name is the time, and that is all that names a survey: no
+order of pictures, no time taken, no group but the folder.
 """
 
 from __future__ import annotations
 
 import ast
+import csv
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mitune.errors import UserError
@@ -19,10 +23,20 @@ from mitune.survey.row import Kind, Row
 
 _NAME = re.compile(r"answer_(?P<survey>\d{8}_\d{6}_\d{6})\.csv")
 _OURS = re.compile(r"(?P<time>\d{8}_\d{6}_\d{6})(_\w+)?")
+_STARTS: Mapping[Kind, list[str]] = {"metrics": ["prompt"], "methods": ["category", "prompt"]}
 _TRUTH = {"True": True, "False": False}
 _METRICS = ("mi", "blip", "hps")
 _COLOUR = "color"
 """The released metrics survey asked for prompts of this category alone and does not write it."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A line of a file: what was selected of a prompt."""
+
+    category: str
+    prompt: str
+    selected: tuple[bool, ...]
 
 
 def read_folder(folder: Path, campaign: str, group: str) -> Iterator[list[Row]]:
@@ -41,7 +55,7 @@ def read_folder(folder: Path, campaign: str, group: str) -> Iterator[list[Row]]:
         if not named:
             raise UserError(f"{file}: name it answer_YYYYmmdd_HHMMSS_ffffff.csv, its only id")
         try:
-            text = file.read_text(encoding="utf-8")
+            text = file.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
             raise UserError(f"{file}: not in UTF-8 ({error.reason}); convert it") from None
         yield list(_rows(text, str(file), named["survey"], campaign, group))
@@ -70,13 +84,12 @@ def write(rows: Sequence[Row]) -> str:
         questions.setdefault(row.question, {})[row.option] = row
     options = sorted(next(iter(questions.values())), key=_column)
     first = rows[0]
-    lines = [_header(first.study, options)]
-    for by_option in questions.values():
-        row = next(iter(by_option.values()))
-        values = [str(by_option[option].selected) for option in options]
-        named = f'"{row.prompt}"' if row.study == "metrics" else f"{row.category},{row.prompt!r}"
-        lines.append(",".join([named, *values]))
-    text = "\n".join(lines)
+    answers = [
+        _Answer(row.category, row.prompt, tuple(bool(by_option[o].selected) for o in options))
+        for by_option in questions.values()
+        for row in (next(iter(by_option.values())),)
+    ]
+    text = (_as_metrics if first.study == "metrics" else _as_methods)(answers, options)
     again = _rows(text, "", first.survey, first.campaign, first.group)
     wanted = [(r.prompt, r.option, r.selected) for q in questions.values() for r in q.values()]
     if sorted((r.prompt, r.option, r.selected) for r in again) != sorted(wanted):
@@ -92,57 +105,88 @@ def _column(option: str) -> tuple[int, str]:
     return _METRICS.index(option) if option in _METRICS else len(_METRICS), option
 
 
-def _header(kind: Kind, options: Sequence[str]) -> str:
-    return ",".join([*(["prompt"] if kind == "metrics" else ["category", "prompt"]), *options])
+def _as_metrics(answers: Sequence[_Answer], options: Sequence[str]) -> str:
+    lines = [",".join([f'"{a.prompt}"', *map(str, a.selected)]) for a in answers]
+    return "\n".join([",".join([*_STARTS["metrics"], *options]), *lines])
+
+
+def _as_methods(answers: Sequence[_Answer], options: Sequence[str]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*_STARTS["methods"], *options])
+    writer.writerows([a.category, repr(a.prompt), *a.selected] for a in answers)
+    return stream.getvalue()
 
 
 def _rows(text: str, file: str, survey: str, campaign: str, group: str) -> Iterator[Row]:
-    header, _, body = text.partition("\n")
-    names = header.strip().split(",")
-    if names[0] == "prompt" and len(names) > 1:
-        kind: Kind = "metrics"
-        options, start = names[1:], r'"(?P<prompt>.*?)"'
-    elif names[:2] == ["category", "prompt"] and len(names) > 2:
-        kind = "methods"
-        options, start = names[2:], r"(?P<category>\w+),(?P<prompt>'.*?'|\".*?\")"
-    else:
-        raise UserError(f"{file}:1: not a header of the released surveys: {header[:80]!r}")
-    values = ",".join([r"(True|False)"] * len(options))
-    line = re.compile(rf"{start},{values}(?:\r?\n|\Z)", re.DOTALL)
-    place, question = 0, 0
-    while body[place:].strip():
-        match = line.match(body, place)
-        if not match:
-            number = 2 + body.count("\n", 0, place)
-            raise UserError(f"{file}:{number}: not `{_header(kind, options)}`; correct the line")
-        place, question = match.end(), question + 1
-        fields = match.groupdict()
-        prompt = fields["prompt"] if kind == "metrics" else _literal(fields["prompt"], file)
-        answers = match.groups()[len(fields) :]
-        for option, value in zip(options, answers, strict=True):
+    names = text.partition("\n")[0].strip().split(",")
+    kind = _kind(names, file)
+    answers = (_of_metrics if kind == "metrics" else _of_methods)(text, file, names)
+    options = names[len(_STARTS[kind]) :]
+    for question, answer in enumerate(answers, start=1):
+        for option, selected in zip(options, answer.selected, strict=True):
             yield Row(
                 survey=survey,
                 study=kind,
                 campaign=campaign,
                 group=group,
                 question=question,
-                category=fields.get("category") or _COLOUR,
-                prompt_id=prompt_id(prompt),
-                prompt=prompt,
+                category=answer.category,
+                prompt_id=prompt_id(answer.prompt),
+                prompt=answer.prompt,
                 option=option,
                 position=None,
-                selected=_TRUTH[value],
+                selected=selected,
                 picture=None,
                 milliseconds=None,
             )
 
 
-def _literal(text: str, file: str) -> str:
+def _kind(names: list[str], file: str) -> Kind:
+    for kind, start in _STARTS.items():
+        options = names[len(start) :]
+        distinct = len(set(options)) == len(options) and all(options)
+        if names[: len(start)] == start and options and distinct:
+            return kind
+    raise UserError(f"{file}:1: not a header of the released surveys: {','.join(names)[:80]!r}")
+
+
+def _of_metrics(text: str, file: str, names: Sequence[str]) -> Iterator[_Answer]:
+    values = ",".join([r"(True|False)"] * (len(names) - 1))
+    line = re.compile(rf'"(?P<prompt>.*?)",{values}(?:\r?\n|\Z)', re.DOTALL)
+    place = text.find("\n") + 1 or len(text)
+    while text[place:].strip():
+        match = line.match(text, place)
+        if not match:
+            raise _unlike(file, 1 + text.count("\n", 0, place), names)
+        place = match.end()
+        yield _Answer(_COLOUR, match["prompt"], tuple(_TRUTH[v] for v in match.groups()[1:]))
+
+
+def _of_methods(text: str, file: str, names: Sequence[str]) -> Iterator[_Answer]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        next(reader)
+        for cells in filter(None, reader):
+            selected = tuple(_TRUTH[cell] for cell in cells[2:] if cell in _TRUTH)
+            if len(cells) != len(names) or len(selected) != len(names) - 2 or not cells[0]:
+                raise _unlike(file, reader.line_num, names)
+            yield _Answer(cells[0], _literal(cells[1], file, reader.line_num), selected)
+    except csv.Error:
+        raise _unlike(file, reader.line_num, names) from None
+
+
+def _unlike(file: str, line: int, names: Sequence[str]) -> UserError:
+    return UserError(f"{file}:{line}: not `{','.join(names)}`; correct the line")
+
+
+def _literal(text: str, file: str, line: int) -> str:
     """What a Python string literal says; nothing is evaluated."""
     try:
         value = ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        value = None
-    if not isinstance(value, str):
-        raise UserError(f"{file}: {text[:80]!r} is no Python string; correct the line")
-    return value
+        value.encode()
+    except (AttributeError, MemoryError, RecursionError, SyntaxError, ValueError):
+        raise UserError(
+            f"{file}:{line}: {text[:80]!r} is no Python string of Unicode text; correct the line"
+        ) from None
+    return str(value)

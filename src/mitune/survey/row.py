@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
@@ -9,6 +10,9 @@ Kind: TypeAlias = Literal["metrics", "methods"]
 """Pictures that different metrics choose (Table 6), or that different methods make (Table 7)."""
 
 KINDS: tuple[Kind, ...] = ("metrics", "methods")
+
+GROUP = re.compile(r"[\w-]+")
+"""What a group of respondents may be called: it names a folder of exported answers."""
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
 from mitune import libraries
+from mitune.references import AdapterRef
 
 FACTS = "adapter.json"
 WEIGHTS = "pytorch_lora_weights.safetensors"
+
+
+def facts_of(adapter: AdapterRef) -> dict[str, Any]:
+    """How a saved adapter was made."""
+    facts: dict[str, Any] = json.loads((Path(str(adapter.path)) / FACTS).read_text())
+    return facts
 
 
 def digest(folder: Path) -> str:

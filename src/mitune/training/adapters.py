@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import nn
 
 from mitune import libraries
 from mitune.backbones import AdapterRef, Backbone, ModelError
+from mitune.errors import UserError
+from mitune.training.adapter_gate import check_file, check_loaded
 from mitune.training.adapter_weights import FACTS, WEIGHTS, digest
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NAME = "default"
 REFERENCE = "reference"
+_WIDEST = 4096  # a rank above the width of a layer adds nothing to it
 # Of UNets, and besides of the text stream of MMDiT.
 _ATTENTION = (
     *("to_q", "to_k", "to_v", "to_out.0"),
@@ -38,7 +41,7 @@ class AdapterSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["dora", "lora"] = "dora"
-    rank: PositiveInt = 32
+    rank: int = Field(default=32, ge=1, le=_WIDEST)
     alpha: PositiveInt = 32
     targets: Literal["attention", "attention_and_feed_forward"] = "attention_and_feed_forward"
 
@@ -104,13 +107,26 @@ def load_frozen(backbone: Backbone, adapter: AdapterRef) -> None:
 
 
 def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
+    """Raises ModelError, or WeightsError if not every tensor of the file has its place."""
+    file = Path(str(adapter.path)) / WEIGHTS
+    pipeline, network = backbone.pipeline, backbone.network
     try:
-        backbone.pipeline.load_lora_weights(adapter.path, adapter_name=name, weight_name=WEIGHTS)
+        # As diffusers reads it: files of others have other names.
+        found = pipeline.lora_state_dict(adapter.path, weight_name=WEIGHTS)
+        state = found[0] if isinstance(found, tuple) else found
+        check_file(state, backbone.network_name, file)
+        pipeline.load_lora_weights(adapter.path, adapter_name=name, weight_name=WEIGHTS)
+    except UserError:
+        raise
     except Exception as error:
         raise ModelError(
-            f"{Path(str(adapter.path)) / WEIGHTS}: the adapter cannot be read "
-            f"({type(error).__name__}); rerun the finetune stage that wrote it"
+            f"{file}: the adapter cannot be read ({type(error).__name__}); name the adapter of "
+            "this model, or rerun the finetune stage that wrote it"
         ) from error
+    own = {}
+    if name in getattr(network, "peft_config", {}):
+        own = libraries.peft.get_peft_model_state_dict(network, adapter_name=name)
+    check_loaded(network, state, own, backbone.network_name, file)
 
 
 def settings_of(adapter: AdapterRef) -> AdapterSettings:

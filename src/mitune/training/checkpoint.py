@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """One optimiser step: mean loss, gradient norm before clipping, and when it happened."""
+    """One optimiser step: mean loss, gradient norm before clipping, learning rate.
+
+    `seconds` is what it took, which no other run has to equal. `watched` are means of what the
+    objective watches, by name.
+    """
 
     index: int
     loss: float
     grad_norm: float
     learning_rate: float
+    seconds: float = field(default=math.nan, compare=False)
+    watched: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from mitune.objectives import Policy, Whole
+from mitune.objectives import Losses, Policy, Whole
 from mitune.objectives.base import D, Objective, R
 from mitune.objectives.draws import TimestepDensity
 from mitune.seeds import image_seed
@@ -61,10 +61,10 @@ class ExamplesTask(ABC, Generic[R, D]):
         """As `Objective.survey`."""
         return self._objective.survey(self._policy, *self._part(rows))
 
-    def loss(self, rows: Tensor, whole: Tensor) -> Tensor:
-        """As `Objective.loss`."""
+    def losses(self, rows: Tensor, whole: Tensor) -> Losses:
+        """As `Objective.losses`."""
         surveyed = Whole(whole, whole[rows.to(whole.device)])
-        return self._objective.loss(self._policy, *self._part(rows), surveyed)
+        return self._objective.losses(self._policy, *self._part(rows), surveyed)
 
     def _part(self, rows: Tensor) -> tuple[R, D]:
         return self._rows[rows].to(self._device), self._draws[rows].to(self._device)

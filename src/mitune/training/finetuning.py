@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -20,6 +20,7 @@ from mitune.candidates import latents_of
 from mitune.errors import UserError
 from mitune.objectives import SFT, Objective, ObjectiveConfig, Online
 from mitune.objectives.rows import Captions
+from mitune.seeds import Seed
 from mitune.training import adapters
 from mitune.training.adapters import AdapterSettings
 from mitune.training.checkpoint import Checkpoint, TrainingStep
@@ -52,7 +53,7 @@ class Finetuning(BaseModel):
     start: Literal["fresh", "previous"] = "previous"
     caption_dropout: float = Field(default=0.0, ge=0, le=1)
     dtype: Literal["float32", "bfloat16"] = "float32"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Self:

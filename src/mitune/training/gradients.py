@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from accelerate import Accelerator
@@ -13,6 +13,13 @@ from mitune.memory import halved
 from mitune.training.task import Task
 
 T = TypeVar("T")
+
+
+class StepMeans(NamedTuple):
+    """Means over a step, each (): of the loss, and by name of what its objective watches."""
+
+    loss: Tensor
+    watched: Mapping[str, Tensor]
 
 
 class StepGradients:
@@ -49,15 +56,18 @@ class StepGradients:
         self._groups_at_once = max(1, at_once // task.group)
         self._accelerator = accelerator
 
-    def __call__(self, step: int) -> Tensor:
-        """The mean loss of the step; its gradient is left on the weights."""
+    def __call__(self, step: int) -> StepMeans:
+        """Means over the step; the gradient of the loss is left on the weights."""
         self._task.prepare(step, self._accelerator)
         # Once, whatever memory does later: the processes meet here, and weights do not change.
         whole = everywhere(
             self._fitting(self._survey), self._mine.flatten(), self._batch_size, self._accelerator
         )
-        total = self._fitting(lambda groups: self._accumulate(groups, whole))
-        return self._accelerator.reduce(total, "sum")
+        means = self._fitting(lambda groups: self._accumulate(groups, whole))
+        # One message for all; every process has the same names.
+        together = torch.stack([means.loss, *means.watched.values()])
+        loss, *watched = self._accelerator.reduce(together, "sum")
+        return StepMeans(loss, dict(zip(means.watched, watched, strict=True)))
 
     def _fitting(self, work: Callable[[int], T]) -> T:
         while True:
@@ -72,14 +82,19 @@ class StepGradients:
     def _survey(self, groups: int) -> Tensor:
         return torch.cat([self._task.survey(part.flatten()) for part in self._mine.split(groups)])
 
-    def _accumulate(self, groups: int, whole: Tensor) -> Tensor:
+    def _accumulate(self, groups: int, whole: Tensor) -> StepMeans:
         total = torch.zeros((), device=self._accelerator.device)
+        watched: dict[str, Tensor] = {}
         for part in self._mine.split(groups):
+            found = self._task.losses(part.flatten(), whole)
             # The mean over the whole batch of the step, wherever its rows are computed.
-            share = self._task.loss(part.flatten(), whole).sum() / self._batch_size
+            share = found.values.sum() / self._batch_size
             self._accelerator.backward(share)
             total += share.detach()
-        return total
+            for name, values in found.watched.items():
+                seen = values.to(total).sum() / self._batch_size
+                watched[name] = watched.get(name, torch.zeros_like(total)) + seen
+        return StepMeans(total, watched)
 
 
 def everywhere(mine: Tensor, places: Tensor, count: int, accelerator: Accelerator) -> Tensor:

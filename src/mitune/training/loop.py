@@ -82,7 +82,8 @@ def train(
     at_once = settings.micro_batch_size or settings.batch_size
     gradients = StepGradients(task, weights, settings.batch_size, at_once, accelerator)
     for step in range(len(log), settings.steps):
-        value = gradients(step)
+        started = time.perf_counter()
+        value, watched = gradients(step)
         norm = reduce_and_clip(weights, settings.max_grad_norm, accelerator)
         if not (torch.isfinite(value) and torch.isfinite(norm)):
             raise FloatingPointError(
@@ -96,7 +97,9 @@ def train(
         if average:
             average.step(weights)
         rate = float(schedulers[0].get_last_lr()[0])
-        log.append(TrainingStep(step, value.item(), norm.item(), rate))
+        seconds = time.perf_counter() - started
+        seen = {name: mean.item() for name, mean in watched.items()}
+        log.append(TrainingStep(step, value.item(), norm.item(), rate, seconds, seen))
         if checkpoint and time.monotonic() - saved > checkpoint.every:
             if accelerator.is_main_process:
                 state.save(checkpoint, log)

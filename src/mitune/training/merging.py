@@ -36,18 +36,12 @@ def read(backbone: Backbone, adapter: AdapterRef) -> dict[str, LowRank]:
 
     Raises
     ------
-    ModelError
+    ModelError, WeightsError
         If the file is missing, truncated, or adapts more than linear layers and convolutions of the
         denoising network.
     """
-    adapters.load(backbone, adapter)
     try:
-        others = backbone.pipeline.get_list_adapters().keys() - {backbone.network_name}
-        if others:
-            raise ModelError(
-                f"{adapter.path}: adapts {', '.join(sorted(others))} too; only adapters of the "
-                f"{backbone.network_name} can be merged"
-            )
+        adapters.load(backbone, adapter)
         return {name: _read_layer(layer, adapter) for name, layer in _layers(backbone).items()}
     finally:
         backbone.pipeline.unload_lora_weights()

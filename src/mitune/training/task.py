@@ -10,6 +10,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from mitune.objectives import Losses
+
 Loss: TypeAlias = Callable[[int, Tensor], Tensor]
 
 
@@ -33,7 +35,7 @@ class Task(Protocol):
         """(E, K) values of the examples at `rows` (E,) that the losses of all others may need."""
         ...
 
-    def loss(self, rows: Tensor, whole: Tensor) -> Tensor:
+    def losses(self, rows: Tensor, whole: Tensor) -> Losses:
         """(E,) losses of the examples at `rows` (E,); `whole` (B, K) is the survey of all."""
         ...
 
@@ -62,9 +64,9 @@ class EachAlone:
         """Nothing."""
         return torch.empty(len(rows), 0)
 
-    def loss(self, rows: Tensor, whole: Tensor) -> Tensor:
-        """As `Task.loss`."""
-        return self.of(self.step, rows)
+    def losses(self, rows: Tensor, whole: Tensor) -> Losses:
+        """As `Task.losses`."""
+        return Losses(self.of(self.step, rows))
 
     def state(self) -> Mapping[str, Any]:
         """Nothing."""

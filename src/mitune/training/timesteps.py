@@ -23,7 +23,7 @@ class Uniform(BaseModel):
 
     kind: Literal["uniform"] = "uniform"
     low: NonNegativeInt = 500
-    high: NonNegativeInt = 1000
+    high: NonNegativeInt = Field(default=_GRID, le=_GRID)
 
     @model_validator(mode="after")
     def _ordered(self) -> Uniform:

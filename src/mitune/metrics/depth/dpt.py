@@ -33,9 +33,7 @@ class Dpt(Network):
     def load(self, device: torch.device) -> DepthEstimator:
         """Read the model. Raises MetricError if weights are missing or truncated."""
         with self.reading("the DPT model"):
-            model = libraries.transformers.DPTForDepthEstimation.from_pretrained(
-                self.path, revision=self.revision, dtype=self.torch_dtype
-            )
+            model = self.opened(libraries.transformers.DPTForDepthEstimation)
         model = model.eval().to(device)
         if model.config.is_hybrid:
             # The embedding interpolates to any size, but refuses all but its own before.

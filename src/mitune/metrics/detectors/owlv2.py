@@ -56,9 +56,7 @@ class _Owlv2:
 
     def __init__(self, weights: Owlv2, device: torch.device) -> None:
         with weights.reading("the OWLv2 model"):
-            model = libraries.transformers.Owlv2ForObjectDetection.from_pretrained(
-                weights.path, revision=weights.revision, dtype=weights.torch_dtype
-            )
+            model = weights.opened(libraries.transformers.Owlv2ForObjectDetection)
             self._tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
                 weights.path, revision=weights.revision
             )

@@ -34,9 +34,7 @@ class Dino(Network):
     def load(self, device: torch.device) -> Embedder:
         """Read the model. Raises MetricError if weights are missing or truncated."""
         with self.reading("the DINOv2 model"):
-            model = libraries.transformers.Dinov2Model.from_pretrained(
-                self.path, revision=self.revision, dtype=self.torch_dtype
-            )
+            model = self.opened(libraries.transformers.Dinov2Model)
         model = model.eval().to(device)
         pixels = Pixels(_SIZE, "stretch", IMAGENET_MEAN, IMAGENET_STD)
 

@@ -7,14 +7,14 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from mitune.metrics.base import MetricError
 from mitune.metrics.features import Pictures
 from mitune.miniature.caption import read
 from mitune.miniature.layout import sample_scene
 from mitune.miniature.render import render_all
-from mitune.seeds import image_seed
+from mitune.seeds import Seed, image_seed
 
 
 class Rendered(BaseModel):
@@ -24,7 +24,7 @@ class Rendered(BaseModel):
 
     kind: Literal["rendered"] = "rendered"
     per_prompt: PositiveInt = 12
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     def pictures(self, prompts: pd.DataFrame) -> Iterator[Pictures]:
         """One part per prompt.

@@ -5,12 +5,14 @@ Apart from `nodes`, so that an adapter that needs no metric hangs on none.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
-from mitune.metrics import ClipScore
+from mitune.metrics import ClipScore, MetricConfig
 from mitune.objectives import Online
 from mitune.pipelines.finetune.key import adapter_key
 from mitune.pipelines.finetune.nodes import found_or_trained, trainable
@@ -41,16 +43,30 @@ def train_by_metric(
     selection = trainable(finetuning_set, candidates, adapter_in, settings)
     metric = chosen_metric("finetune", settings, metrics)
     metric.check(sorted(set(selection["prompt"])))
+    scratch = workspace.scratch
+    training = training_by(metric, selection, model, adapter_in, scratch, settings, resources)
+    return found_or_trained(training, workspace, metric)
+
+
+def training_by(
+    metric: MetricConfig,
+    selection: pd.DataFrame,
+    model: ModelRef,
+    adapter_in: AdapterRef,
+    scratch: Path,
+    settings: Finetuning,
+    resources: Resources,
+) -> Training:
+    """The training whose objective names `metric`."""
     rewarded = isinstance(settings.objective, Online)
-    training = Training(
+    return Training(
         selection,
         model,
         adapter_in,
-        workspace.scratch,
+        scratch,
         adapter_key(selection, model, adapter_in, settings, metric_key(metric)),
         settings,
         resources,
         reward=metric.load if rewarded else None,
         encoder=metric.load_encoder if isinstance(metric, ClipScore) and not rewarded else None,
     )
-    return found_or_trained(training, workspace, metric)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,12 +16,12 @@ from mitune.jobs import alone, together
 from mitune.objectives import Objective, Online
 from mitune.objectives.rows.table import ExampleTable
 from mitune.pipelines.finetune.key import adapter_key
+from mitune.pipelines.finetune.log import read_log, write_log
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.workers import ReadsFiles, ranks_of
+from mitune.training.checkpoint import TrainingStep
 from mitune.training.finetuning import Finetuning, check_start
-
-_LOG = "training_log.json"
 
 
 def train(
@@ -64,21 +62,17 @@ def found_or_trained(
     """The adapter and its log. `reads`: what every process has open besides the model."""
     folder = training.scratch / training.key
     if not workspace.copy_adapter(training.key, folder):
-        log = _train(training, reads)
-        (folder / _LOG).write_text(json.dumps(log.to_dict("list")))  # exact, unlike to_json
-    log = pd.DataFrame(json.loads((folder / _LOG).read_text()))
-    return AdapterRef(str(folder), round=training.adapter_in.round + 1), log
+        write_log(folder, _train(training, reads))
+    return AdapterRef(str(folder), round=training.adapter_in.round + 1), read_log(folder)
 
 
-def _train(training: Training, reads: Sequence[ReadsFiles]) -> pd.DataFrame:
-    """Its log, one row a step."""
+def _train(training: Training, reads: Sequence[ReadsFiles]) -> Iterator[TrainingStep]:
+    """Its steps, with a bar."""
     optimisation, group = training.settings.optimisation, training.settings.objective.group
     at_most = optimisation.batch_size // group
     pool = ranks_of(training.resources, at_most, training.model, *reads)
     steps = together(training, pool) if pool else alone(training, training.resources.torch_device)
-    bar = tqdm(steps, total=optimisation.steps, desc="finetune", unit="step")
-    columns = ["index", "loss", "grad_norm", "learning_rate"]
-    return pd.DataFrame([asdict(step) for step in bar], columns=columns)
+    yield from tqdm(steps, total=optimisation.steps, desc="finetune", unit="step")
 
 
 def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFrame:

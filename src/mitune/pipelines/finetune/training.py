@@ -63,7 +63,8 @@ class Training:
             if accelerator.is_main_process:
                 yield step
         if accelerator.is_main_process:
-            save(backbone, self.scratch / self.key, self.settings, self._facts())
+            facts = {**self._facts(), "processes": rank.count}
+            save(backbone, self.scratch / self.key, self.settings, facts)
             checkpoint.path.unlink(missing_ok=True)
 
     def _facts(self) -> dict[str, object]:
@@ -71,5 +72,7 @@ class Training:
             "round": self.adapter_in.round + 1,
             "model": asdict(self.model),
             "key": self.key,
+            # Losses take means over a latent's elements: a strength hangs on how many there are.
+            "latent_shape": list(self.selection.attrs["latent_shape"]),
             "previous": asdict(self.adapter_in),
         }

@@ -24,20 +24,23 @@ _FEATURES = "features of "
 
 @dataclass(frozen=True)
 class Cell:
-    """Seeds are shared by all cells, so that they can be compared prompt by prompt."""
+    """Seeds are shared by all cells, so that they can be compared prompt by prompt.
+
+    `scale` is None where the guidance is that of `evaluate`.
+    """
 
     model: str
-    scale: float
+    scale: float | None
     source: Source
     generation: Generation
 
     @property
     def shard(self) -> str:
         """Its name."""
-        return f"{self.model}__{self.scale:g}"
+        return self.model if self.scale is None else f"{self.model}__{self.scale:g}"
 
     def __str__(self) -> str:
-        return f"{self.model} at {self.scale:g}"
+        return self.model if self.scale is None else f"{self.model} at {self.scale:g}"
 
     def key(self, prompts: pd.DataFrame, metrics: Metrics, quality: QualitySettings) -> str:
         """Names all that its numbers depend on."""
@@ -81,7 +84,7 @@ def read_cell(shards: Shards, cell: Cell, key: str) -> pd.DataFrame:
     if not shards.count(cell.shard, key):
         raise UserError(
             f"{cell.shard}: not painted yet, or with another adapter, metric or setting; run "
-            "`kedro run --pipeline=guidance_grid`"
+            "the pipeline that paints it again"
         )
     return shards[cell.shard]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mitune.backbones import ModelRef
-from mitune.backbones.prompt_length import unread
+from mitune.backbones.prompt_length import as_read, unread
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.prompt_sources import PromptError
 from mitune.prompts import read_splits
@@ -30,7 +30,15 @@ def ingest(
 
     source, wanted = settings.source, settings.per_category
     drop = fits if settings.overlong == "drop" else None
-    tables = read_splits(source, path, settings.categories, wanted, settings.seed, drop)
+    tables = read_splits(
+        source,
+        path,
+        settings.categories,
+        wanted,
+        settings.seed,
+        drop,
+        lambda texts: as_read(model, texts),
+    )
     if dropped:
         logger.warning("prompts: dropped %d that the text encoder would cut off", len(dropped))
     if not drop:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, NonNegativeInt
 
 from mitune.prompt_sources import SourceConfig, Split, SplitFiles
+from mitune.seeds import Seed
 
 
 class Prompts(BaseModel):
@@ -30,7 +31,7 @@ class Prompts(BaseModel):
     test_per_category: NonNegativeInt = 0
     overlong: Literal["refuse", "drop", "truncate"] = "refuse"
     evaluate_on: Literal["test", "tuning"] = "test"
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
 
     @property
     def per_category(self) -> dict[Split, int]:

@@ -1,5 +1,7 @@
 """Pipeline `quality`."""
 
+from collections.abc import Sequence
+
 from kedro.pipeline import Node, Pipeline
 
 from mitune.arm import Arm
@@ -13,12 +15,6 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
     """Test images and evaluations of `arms` -> distances and win rates; the first is the base."""
     tables = [
         Node(
-            embed_references,
-            ["test_prompts", "params:evaluate", _SETTINGS, "params:resources"],
-            "reference_features",
-            name="embed_references",
-        ),
-        Node(
             compare(arms),
             [_SETTINGS, "arms", "reference_features", *(f"{arm.name}.features" for arm in arms)],
             ["quality", "quality_figure"],
@@ -31,11 +27,23 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
             name="count_wins",
         ),
     ]
+    return embedding(arms) + _stage(tables)
+
+
+def embedding(arms: Sequence[Arm]) -> Pipeline:
+    """References and test images of `arms` -> their features."""
+    references = Node(
+        embed_references,
+        ["test_prompts", "params:evaluate", _SETTINGS, "params:resources"],
+        "reference_features",
+        name="embed_references",
+    )
+    return _stage([references, *map(_embedding, arms)])
+
+
+def _stage(nodes: list[Node]) -> Pipeline:
     return Pipeline(
-        [*map(_embedding, arms), *tables],
-        namespace="quality",
-        prefix_datasets_with_namespace=False,
-        tags="quality",
+        nodes, namespace="quality", prefix_datasets_with_namespace=False, tags="quality"
     )
 
 

@@ -87,6 +87,7 @@ def write_page(arms: tuple[Arm, ...]) -> Callable[..., str]:
         run_record: dict[str, dict[str, Any]],
         published: dict[str, Any],
         metric_provenance: dict[str, dict[str, Any]],
+        surveys: dict[str, dict[str, Any]],
         curve: pd.DataFrame,
         curve_figure: bytes,
         alignment_figure: bytes,
@@ -107,6 +108,7 @@ def write_page(arms: tuple[Arm, ...]) -> Callable[..., str]:
             provenance=run_record.get("provenance", {}),
             published=published,
             metric_provenance=metric_provenance,
+            surveys=surveys,
             agreement=parts[shown_round]["agreement"](),
             curve=curve,
             pictures={

@@ -15,6 +15,7 @@ from mitune.comparison import ALL, categories_of
 from mitune.metrics.units import Units
 from mitune.pipelines.report.changes import Changes
 from mitune.pipelines.report.dependence import dependence_rows
+from mitune.pipelines.report.people import UNITS, people
 from mitune.pipelines.report.verdict import by_category, verdict
 from mitune.statistics import Interval
 
@@ -30,6 +31,7 @@ def render_page(
     provenance: Mapping[str, Any],
     published: Mapping[str, Any],
     metric_provenance: Mapping[str, Mapping[str, Any]],
+    surveys: Mapping[str, Mapping[str, Any]],
     agreement: pd.DataFrame,
     curve: pd.DataFrame,
     pictures: Mapping[str, bytes],
@@ -74,6 +76,8 @@ def render_page(
         provenance=provenance,
         published=published,
         dependence=dependence_rows(metric_provenance),
+        people=people(surveys, arms),
+        points=UNITS,
         total=sum(timings.values()),
         agreement=agreement.to_dict("records"),
         curve=curve.iloc[0],

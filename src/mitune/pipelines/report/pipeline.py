@@ -75,6 +75,7 @@ def create_pipeline(arms: tuple[Arm, ...]) -> Pipeline:
                     "run_record",
                     "published_comparison",
                     "metric_provenance",
+                    "survey_result",
                     "guidance_curve",
                     "guidance_curve_figure",
                     "alignment_figure",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -18,7 +17,8 @@ from mitune.datasets.shards import Shards
 from mitune.errors import UserError
 from mitune.image_folder import alike, read_folder, read_pictures
 from mitune.jobs import Worker, run
-from mitune.metrics import MetricConfig, MetricError
+from mitune.metrics import MetricConfig
+from mitune.metrics.base import check_scores
 from mitune.pipelines.score import scores
 from mitune.pipelines.shared.metrics import Metrics, metric_key
 from mitune.pipelines.shared.resources import Resources
@@ -75,10 +75,7 @@ class Scoring:
         key = (config.kind, config.model_dump_json())
         scorer = worker.keep("scorer", key, lambda: nullcontext(config.load(worker.device)))
         values = scorer(read_pictures(self.images, rows), list(rows["prompt"]))
-        bad = ~np.isfinite(values)
-        if bad.any():
-            file = rows["file"].iloc[int(bad.argmax())]
-            raise MetricError(f"{file}: {self.name} is not finite; use dtype float32")
+        check_scores(self.name, values, list(rows["file"]))
         yield rows[["digest", "prompt"]].assign(score=values)
 
 

@@ -30,12 +30,20 @@ def record_arms(arms: tuple[Arm, ...]) -> ArmFacts:
 
 
 def uses_reward(composition: Composition, objective: ObjectiveConfig) -> bool:
-    """Whether one arm by itself has seen a metric.
+    """Whether one arm by itself has seen a metric."""
+    return bool(rewards_of(composition, objective))
+
+
+def rewards_of(composition: Composition, objective: ObjectiveConfig) -> tuple[str, ...]:
+    """Metrics that one arm by itself has seen.
 
     A composition has if it orders by a score that is no estimate of MI; an objective has if it
-    is given a reward, the field of that name. An encoder that compares pictures is none.
+    is given a reward. An encoder that compares pictures is none.
     """
-    return by_metric(composition) or "reward" in type(objective).model_fields
+    chosen_by = [score for score in composition.scores if score not in ESTIMATES]
+    metric = objective.metric
+    paid_by = [metric.name] if metric and metric.field == "reward" else []
+    return tuple(dict.fromkeys([*chosen_by, *paid_by]))
 
 
 def by_metric(composition: Composition) -> bool:

@@ -5,7 +5,6 @@ Nothing is subtracted for what is already done.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,12 +17,13 @@ from kedro.pipeline.node import Node
 
 from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
-from mitune.objectives import Online
+from mitune.pipelines.compare.cost import work_of
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.by_metric import train_by_metric
 from mitune.pipelines.finetune.nodes import train
 from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
+from mitune.pipelines.shared.budget import budget_of
 from mitune.pipelines.shared.resources import Resources
 from mitune.prompts import read_splits
 from mitune.training.adapters import AdapterSettings, attach
@@ -71,15 +71,20 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
     }
     found = []
     for node in nodes:
-        if node.func not in _COSTLY:
-            continue
         parameters = [catalog.load(name) for name in node.inputs if name.startswith("params:")]
-        settings = next(p for p in parameters if isinstance(p, Generation | Finetuning))
-        if isinstance(settings, Generation):
-            texts = next(counts[name] for name in node.inputs if name in counts)
-            found.append(_generation(node.name, texts, settings, speed))
+        if node.func in _COSTLY:
+            work = [next(p for p in parameters if isinstance(p, Generation | Finetuning))]
         else:
-            found.append(_finetuning(node.name, settings, speed))
+            work = list(work_of(node, parameters))
+        texts = next((counts[name] for name in node.inputs if name in counts), 0)
+        parts = [
+            _generation(node.name, texts, settings, speed)
+            if isinstance(settings, Generation)
+            else _finetuning(node.name, settings, speed)
+            for settings in work
+        ]
+        if parts:
+            found.append(total(parts, node.name))
     return found
 
 
@@ -94,18 +99,10 @@ def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> 
 
 
 def _finetuning(name: str, settings: Finetuning, speed: Speed) -> Cost:
-    optimisation, objective = settings.optimisation, settings.objective
-    examples = optimisation.steps * optimisation.batch_size
-    passes = objective.passes
-    evaluations = round(examples * passes.without_gradient)
-    trajectories = 0
-    if isinstance(objective, Online):
-        trajectories = objective.rollouts * math.ceil(optimisation.steps / objective.every)
-        evaluations += trajectories * objective.evaluations
-    trained = round(examples * passes.with_gradient)
+    budget = budget_of(settings)
     size = speed.adapter_numel * _ADAPTER_BYTES
-    seconds = evaluations * speed.evaluation + trained * speed.training
-    return Cost(name, trajectories, evaluations, trained, size, seconds)
+    seconds = budget.evaluations * speed.evaluation + budget.trained * speed.training
+    return Cost(name, budget.trajectories, budget.evaluations, budget.trained, size, seconds)
 
 
 def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:
@@ -168,11 +165,11 @@ def _timed(action: Any, repeats: int) -> float:
     return (time.perf_counter() - start) / repeats
 
 
-def total(costs: Iterable[Cost]) -> Cost:
-    """The sum over nodes."""
+def total(costs: Iterable[Cost], name: str = "all") -> Cost:
+    """The sum, under a name."""
     found = list(costs)
     return Cost(
-        "all",
+        name,
         sum(c.images for c in found),
         sum(c.evaluations for c in found),
         sum(c.training for c in found),

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from mitune.candidates import ESTIMATES
 from mitune.lineage import source_code
 from mitune.lineage.content import content_digest
 from mitune.metrics import MetricConfig, Scorer
 from mitune.metrics.embedders import EmbedderConfig
 from mitune.metrics.units import Units
+
+# What tables that a metric adds its column to have besides: candidates, pictures, sets.
+_TAKEN = {
+    *("prompt_id", "category", "prompt", "image_index", "seed", "latent", *ESTIMATES),
+    *("file", "digest", "height", "width", "line", "score", "metric", "model", "mean"),
+    *("rank", "example", "role", "label", "weight", "png"),
+}
+_INCREMENTS = "_increments"
+_NAME = re.compile(r"\w[\w.-]*")
 
 
 class Metrics(BaseModel):
@@ -30,6 +41,11 @@ class Metrics(BaseModel):
         kept = {name: config for name, config in scorers.items() if config is not None}
         if not kept:
             raise ValueError("all of them are null; keep one, the headline of the report")
+        for name in kept:
+            if name in _TAKEN or name.endswith(_INCREMENTS):
+                raise ValueError(f"{name!r} is a column of the tables already; give another name")
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name; use letters, digits, '_' and '-'")
         return kept
 
     @property

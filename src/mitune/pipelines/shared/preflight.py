@@ -9,9 +9,11 @@ from safetensors import SafetensorError, safe_open
 
 from mitune.backbones import ModelRef, family_of
 from mitune.backbones.model_index import absent_parts, model_index
+from mitune.backbones.parts import WEIGHTED
 from mitune.candidates import Generation
 from mitune.errors import UserError
 from mitune.image_folder import read_folder
+from mitune.language import require_parser
 from mitune.metrics.base import Metric
 from mitune.metrics.references import PictureFolder
 from mitune.metrics.remedy import remedy
@@ -21,7 +23,6 @@ from mitune.pipelines.shared.metrics import Metrics
 from mitune.prompts import read_splits
 
 _REPRESENTATIVES = 3
-_WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
 
 
 def check_ranking(settings: Generation) -> None:
@@ -65,7 +66,7 @@ def check_model(model: ModelRef | None) -> None:
     if model.from_hub:
         return  # its weights come when they are needed
     absent = absent_parts(index)
-    parts = [Path(model.path) / part for part in index if part in _WEIGHTED and part not in absent]
+    parts = [Path(model.path) / part for part in index if part in WEIGHTED and part not in absent]
     for part in parts:
         if not list(part.glob("*.safetensors")) and not list(part.glob("*.bin")):
             raise UserError(f"{part}: no weights; restore or download the folder again")
@@ -73,13 +74,15 @@ def check_model(model: ModelRef | None) -> None:
 
 
 def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
-    """A guidance that reads attention needs a UNet.
+    """A guidance that reads attention needs a UNet, and one that reads prompts its parser.
 
     Raises
     ------
     UserError
         Naming the field.
     """
+    for field, parser in settings.guidance.parsers.items():
+        require_parser(parser, f"{name}.guidance.{field}")
     if settings.guidance.reads_attention and family_of(model).network_name != "unet":
         raise UserError(
             f"{name}.guidance.kind is {settings.guidance.kind!r}, which reads a UNet's attention; "
@@ -88,9 +91,11 @@ def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
 
 
 def check_metrics(metrics: Metrics) -> None:
-    """Weights that metrics read from local files must be there and whole."""
+    """Weights that metrics read from local files must be there and whole, and their parsers."""
     for name, config in metrics.scorers.items():
         check_files(f"metrics.scorers.{name}", config)
+        for field, parser in config.parsers.items():
+            require_parser(parser, f"metrics.scorers.{name}.{field}")
 
 
 def check_quality(settings: QualitySettings) -> None:

@@ -45,7 +45,8 @@ def tabulate(
 
 def draw_shares(share: pd.DataFrame) -> Figure:
     """Shares of all options."""
-    return figure.selection_shares(share, _labels(share))
+    colours = {option: ARMS[option].colour for option in share["option"] if option in ARMS}
+    return figure.selection_shares(share, _labels(share), colours)
 
 
 def write_page(

@@ -13,12 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from mitune.survey.published import OFFICIAL_NAMES, published
 from mitune.survey.row import KINDS, Kind
 from mitune.survey.shares import AVERAGE
-
-_TITLES: Mapping[Kind, str] = {
-    "metrics": "Which pictures that metrics choose do people find aligned?",
-    "methods": "Which models’ pictures do people find aligned?",
-}
-_PUBLISHED: Mapping[Kind, str] = {"metrics": "6", "methods": "7"}
+from mitune.survey.summary import TABLES, TITLES
 
 
 def render(
@@ -37,8 +32,8 @@ def render(
     )
     studies = [
         {
-            "title": _TITLES[kind],
-            "table": _PUBLISHED[kind],
+            "title": TITLES[kind],
+            "table": TABLES[kind],
             "names": {**OFFICIAL_NAMES[kind], **names},
             "surveys": int(_of(share, kind).query("part == @AVERAGE")["surveys"].max()),
             "panels": list(_panels(_of(share, kind))),

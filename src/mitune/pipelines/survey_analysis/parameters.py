@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from mitune.survey.row import GROUP
 from mitune.survey.study import Questions
 
 
@@ -44,6 +45,6 @@ class Survey(BaseModel):
     @classmethod
     def _are_folders(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
         for group in groups:
-            if not group.replace("_", "").replace("-", "").isalnum():
+            if not GROUP.fullmatch(group):
                 raise ValueError(f"{group!r}: use letters, digits, '_' and '-': it names a folder")
         return groups

@@ -7,6 +7,7 @@ from kedro.pipeline import Node, Pipeline
 from mitune.arm import Arm
 from mitune.pipelines.survey_analysis.nodes import draw_shares, tabulate, write_page
 from mitune.pipelines.survey_analysis.pictures import choose_pictures, gather_pictures
+from mitune.survey.summary import summarise
 
 
 def create_metrics_pictures() -> Pipeline:
@@ -47,12 +48,13 @@ def create_methods_pictures(arms: tuple[Arm, ...]) -> Pipeline:
 
 
 def create_analysis() -> Pipeline:
-    """survey_answers -> tables, figure and page."""
+    """survey_answers -> tables, figure, page, and a summary that the report finds."""
     tables = ["survey_shares", "survey_differences", "survey_strengths", "survey_agreement"]
     return Pipeline(
         [
             Node(tabulate, "survey_answers", tables, name="survey.tabulate"),
             Node(draw_shares, "survey_shares", "survey_figure", name="survey.draw"),
+            Node(summarise, tables[:3], "survey_summary", name="survey.summarise"),
             Node(
                 write_page,
                 [*tables, "survey_figure"],

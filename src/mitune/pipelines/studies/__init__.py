@@ -1,0 +1,1 @@
+"""The papers' studies: what goes into the set, which adapter, one model for all categories."""
