@@ -10,6 +10,8 @@ from mitune.arm import Arm
 from mitune.pipelines.agreement.pipeline import create_pipeline as agreement
 from mitune.pipelines.arms import BASE, CONTROLS, MAX_ROUNDS, METHODS, ROUNDS, arms_of
 from mitune.pipelines.compare.pipeline import create_pipeline as compare
+from mitune.pipelines.edit.pipeline import create_pipeline as edit
+from mitune.pipelines.finetune_on.pipeline import create_pipeline as finetune_on
 from mitune.pipelines.guidance_grid.pipeline import create_pipeline as guidance_grid
 from mitune.pipelines.merge.pipeline import create_pipeline as merge
 from mitune.pipelines.mi_benchmark.pipeline import create_pipeline as mi_benchmark
@@ -20,6 +22,7 @@ from mitune.pipelines.report.pipeline import create_pipeline as report
 from mitune.pipelines.rounds import create_arm
 from mitune.pipelines.score.pipeline import create_pipeline as score
 from mitune.pipelines.studies.pipeline import create_categories, create_studies
+from mitune.pipelines.style.pipeline import create_pipeline as style
 from mitune.pipelines.survey_analysis.pipeline import create_pipelines as surveys
 
 DEFAULT_ROUNDS = 2
@@ -41,6 +44,8 @@ def register_pipelines() -> dict[str, Pipeline]:
         "controls": _every(CONTROLS),
         "agreement": agreement(),
         "compare": compare(METHODS),
+        "edit": edit(arms_of(DEFAULT_ROUNDS)),
+        "finetune_on": finetune_on(),
         "merge": merge(),
         "mi_benchmark": mi_benchmark(),
         "pretrain": pretrain(),
@@ -50,6 +55,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "categories": create_categories(),
         "quality": quality(arms_of(DEFAULT_ROUNDS)),
         **{f"quality_r{r}": quality(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)},
+        "style": style(),
         **surveys({r: arms_of(r) for r in range(1, MAX_ROUNDS + 1)}, DEFAULT_ROUNDS),
     }
 

@@ -78,8 +78,28 @@ PROMPTS = Table(_PROMPT)
 SCORES = Table(_IMAGE, scored=True)
 MEASUREMENTS = Table(_IMAGE, scored=True)
 FINETUNING_SET = Table(
-    {**_IMAGE, "rank": "whole"},
-    optional={"example": "whole", "role": "text", "label": "number", "weight": "number"},
+    {**_PROMPT, "image_index": "whole"},
+    optional={
+        "seed": "whole",  # of a run's own candidates, and their rank
+        "rank": "whole",
+        "shard": "text",  # where pictures from files are; candidates are by prompt
+        "example": "whole",
+        "role": "text",
+        "label": "number",
+        "weight": "number",
+    },
+)
+EXAMPLES = Table(
+    {
+        **_PROMPT,
+        "example": "whole",
+        "role": "text",
+        "label": "number",
+        "picture": "text",
+        "where": "text",
+        "shard": "text",
+        "image_index": "whole",
+    }
 )
 EVALUATION = Table(_IMAGE, scored=True)
 SUMMARY = Table(

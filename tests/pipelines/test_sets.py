@@ -65,7 +65,7 @@ def test_who_chooses_by_mi_waits_for_no_metric() -> None:
 def test_the_docs_sets_are_what_their_objectives_train_on() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/sets.md").read_text(), re.DOTALL)
     given = [yaml.safe_load(block)["run"]["params"] for block in blocks]
-    assert len(given) == 3
+    assert len(given) == 4
     for params in given:
         training = Finetuning.model_validate(params.get("finetune", {}))
         for name in ("compose", "compose_random_k", "compose_lowest_k"):

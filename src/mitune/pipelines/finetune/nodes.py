@@ -78,6 +78,8 @@ def _train(training: Training, reads: Sequence[ReadsFiles]) -> Iterator[Training
 def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFrame:
     """Lines of the set, in their order, together with their latents.
 
+    A line's picture is in the shard of its prompt, or in that which a column `shard` names.
+
     Raises
     ------
     UserError
@@ -87,13 +89,14 @@ def with_latents(finetuning_set: pd.DataFrame, candidates: Shards) -> pd.DataFra
         raise UserError("the fine-tuning set is empty; check compose and the candidates' scores")
     latents: list[pd.Series] = []
     shape: list[int] = []
-    for prompt_id, lines in finetuning_set.groupby("prompt_id", sort=False):
-        shard = candidates[str(prompt_id)]
+    by = "shard" if "shard" in finetuning_set else "prompt_id"
+    for name, lines in finetuning_set.groupby(by, sort=False):
+        shard = candidates[str(name)]
         shape = shard.attrs["latent_shape"]
         absent = set(lines["image_index"]) - set(shard["image_index"])
         if absent:
             raise UserError(
-                f"{prompt_id}: candidate {min(absent)} of the fine-tuning set is not there; "
+                f"{name}: candidate {min(absent)} of the fine-tuning set is not there; "
                 "rerun compose"
             )
         by_index = pd.Series(list(shard["latent"]), list(shard["image_index"]))

@@ -1,0 +1,1 @@
+"""Image editing: every model edits the same pictures (DSPO, Table 4)."""

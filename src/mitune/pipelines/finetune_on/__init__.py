@@ -1,0 +1,1 @@
+"""An adapter trained on examples from files instead of a run's own candidates."""
