@@ -18,7 +18,7 @@ from mitune import libraries
 from mitune.backbones import open_backbone
 from mitune.backbones.base import Backbone, ModelError
 from mitune.backbones.instruct_pix2pix import InstructPix2Pix
-from mitune.backbones.model_index import absent_parts, model_index
+from mitune.backbones.model_index import model_index
 from mitune.diffusion.sampling import SamplerName, build_scheduler
 from mitune.references import ModelRef
 
@@ -52,7 +52,7 @@ def open_editor(ref: ModelRef, device: torch.device) -> Backbone:
     """
     if not follows_instructions(ref):
         return open_backbone(ref, device)
-    editor = InstructPix2Pix.open(ref, absent_parts(model_index(ref)), device, "float32", False)
+    editor = InstructPix2Pix.open(ref, model_index(ref), device, "float32", False)
     channels = int(editor.pipeline.unet.config.in_channels)
     if channels != _CHANNELS:
         raise ModelError(
