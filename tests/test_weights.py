@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mitune.backbones import ModelRef, open_backbone
+from mitune.backbones.prompt_length import unread
 from mitune.errors import UserError
 from mitune.metrics import BlipVqa, ClipScore, JudgeScore
 from mitune.metrics.checkpoint import tensors
@@ -37,8 +38,12 @@ def _infinite(state: State, name: str) -> None:
     state[name] = torch.full_like(state[name], torch.inf)
 
 
+def _ref(folder: Path) -> ModelRef:
+    return ModelRef(str(folder), "copy")
+
+
 def _open(folder: Path) -> object:
-    return open_backbone(ModelRef(str(folder), "copy"), CPU)
+    return open_backbone(_ref(folder), CPU)
 
 
 PARTS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
@@ -106,3 +111,26 @@ def test_a_released_checkpoint_is_finite(tmp_path: Path) -> None:
     torch.save({"layers.0.weight": torch.tensor([[1.0, torch.inf]])}, file)
     with pytest.raises(WeightsError, match=r"head\.pth: tensor layers\.0\.weight is not finite"):
         tensors(file)
+
+
+TOKENIZERS: dict[str, tuple[str, str, Callable[[Path], object]]] = {
+    "model": ("miniature-sd", "tokenizer/tokenizer.json", _open),
+    "second of a model": ("miniature-sd3", "tokenizer_2/tokenizer.json", _open),
+    "prompts": ("miniature-sd", "tokenizer/tokenizer.json", lambda f: unread(_ref(f), ["a"])),
+    "clip": ("miniature-clip", "tokenizer.json", lambda f: ClipScore(path=f).load(CPU)),
+    "vqa": ("miniature-vqa", "tokenizer.json", lambda f: BlipVqa(path=f).load(CPU)),
+}
+
+
+@pytest.mark.parametrize("of", TOKENIZERS)
+def test_a_tokenizer_without_its_vocabulary_is_refused(of: str, tmp_path: Path) -> None:
+    """transformers makes one that reads every prompt as the same."""
+    source, file, read = TOKENIZERS[of]
+    folder = tmp_path / source
+    shutil.copytree(SHIPPED / source, folder)
+    (folder / file).unlink()
+    with pytest.raises(WeightsError) as caught:
+        read(folder)
+    said = str(caught.value)
+    assert said.startswith(f"{(folder / file).parent}: the tokenizer knows no word; its vocabulary")
+    assert "restore" in said and "\n" not in said

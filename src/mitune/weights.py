@@ -60,6 +60,30 @@ def read_network(
     return network
 
 
+def read_tokenizer(
+    kind: Any, where: str | Path, source: str | Path, fix: str, **settings: Any
+) -> Any:
+    """`kind.from_pretrained(where, **settings)` of transformers. Raises as `check_words`."""
+    tokenizer = kind.from_pretrained(where, **settings)
+    check_words(tokenizer, source, fix)
+    return tokenizer
+
+
+def check_words(tokenizer: Any, source: str | Path, fix: str) -> None:
+    """A tokenizer has words: without its vocabulary transformers makes one that has none.
+
+    Raises
+    ------
+    WeightsError
+        Naming `source`.
+    """
+    if not set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens):
+        raise WeightsError(
+            f"{source}: the tokenizer knows no word; its vocabulary (tokenizer.json, vocab.json or "
+            f"vocab.txt) is missing; {fix}"
+        )
+
+
 def fill(network: nn.Module, state: Mapping[str, Tensor], source: str | Path, fix: str) -> None:
     """Put the tensors of `state` into `network`. Raises WeightsError as `read_network`."""
     own = network.state_dict()

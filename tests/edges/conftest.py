@@ -114,5 +114,5 @@ def error_of(world: Path, asked: str) -> str:
     done = kedro_here(world, *shlex.split(asked))
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stderr, done.stderr
-    _, _, error = done.stderr.rpartition("Error: ")
+    error = re.split("^Error: ", done.stderr, flags=re.MULTILINE)[-1]
     return error.strip().replace(str(world), "{project}")

@@ -14,6 +14,7 @@ from mitune.references import DType, ModelRef
 from mitune.weights import read_network
 
 WEIGHTED = ("vae", "text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer")
+TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 _FIX = "restore or download the folder again"
 
 

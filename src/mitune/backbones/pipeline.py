@@ -15,10 +15,11 @@ from typing_extensions import Self
 from mitune import libraries
 from mitune.backbones.base import ModelError
 from mitune.backbones.model_index import absent_parts
-from mitune.backbones.parts import read_parts
+from mitune.backbones.parts import TOKENIZERS, read_parts
 from mitune.diffusion.denoiser import Condition, Denoiser
 from mitune.errors import UserError
 from mitune.references import DType, ModelRef
+from mitune.weights import check_words
 
 _PIXELS_AT_ONCE = 2**21  # two images of 1024 x 1024: about 8 GB in float32
 
@@ -80,6 +81,10 @@ class PipelineBackbone(ABC):
                 f"{ref.path}: the weights cannot be read ({type(error).__name__}: "
                 f"{str(error).splitlines()[0]}); restore or download the folder again"
             ) from error
+        for name in TOKENIZERS:
+            tokenizer = getattr(pipeline, name, None)
+            if tokenizer is not None:
+                check_words(tokenizer, f"{ref.path}/{name}", "restore it")
         pipeline.set_progress_bar_config(disable=True)
         if offload and device.type != "cpu":
             pipeline.enable_model_cpu_offload(device=device)

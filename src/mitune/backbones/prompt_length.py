@@ -12,7 +12,9 @@ import huggingface_hub
 from mitune import libraries
 from mitune.backbones.base import ModelError
 from mitune.backbones.model_index import model_index
+from mitune.errors import UserError
 from mitune.references import ModelRef
+from mitune.weights import read_tokenizer
 
 _T5_TOKENS = 256  # what diffusers' Stable Diffusion 3 gives T5 unless told otherwise
 
@@ -69,7 +71,10 @@ def _tokenizer(ref: ModelRef, part: str) -> Any:
             wanted = [f"{part}/*"]
             download = huggingface_hub.snapshot_download
             folder = Path(download(ref.path, revision=ref.revision, allow_patterns=wanted))
-        return libraries.transformers.AutoTokenizer.from_pretrained(folder / part)
+        kind = libraries.transformers.AutoTokenizer
+        return read_tokenizer(kind, folder / part, f"{ref.path}/{part}", "restore it")
+    except UserError:
+        raise
     except (OSError, ValueError) as error:  # JSONDecodeError is a ValueError
         reason = str(error).splitlines()[0]
         fix = "check the name and the connection" if ref.from_hub else "restore it"

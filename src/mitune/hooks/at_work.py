@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Generator
 from datetime import datetime
-from typing import IO
+from typing import IO, Any
 
 import click
 from kedro.framework.hooks import hook_impl
@@ -23,12 +24,22 @@ class AtWorkHooks:
     def __init__(self) -> None:
         self._held: IO[str] | None = None
 
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, catalog: CatalogProtocol) -> None:
-        """Take the campaign. Raises ClickException, naming who has it."""
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self, catalog: CatalogProtocol) -> Generator[None, Any, Any]:
+        """Take the campaign, and give it back if anyone refuses the run.
+
+        Raises ClickException, naming who has it.
+        """
         self._release()
-        if RECORDS not in catalog:
-            return
+        if RECORDS in catalog:
+            self._take(catalog)
+        try:
+            return (yield)
+        except BaseException:
+            self._release()
+            raise
+
+    def _take(self, catalog: CatalogProtocol) -> None:
         file = catalog.load(RECORDS).parent / _LOCK
         lock = file.open("a+")
         try:

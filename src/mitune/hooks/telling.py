@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import sys
-from pathlib import Path
 from types import TracebackType
 
 from kedro.config import MissingConfigException
@@ -91,20 +90,21 @@ def _of_dataset(error: DatasetError) -> str:
     cause, install = error.__cause__, str(error).find(". Please install")
     if install > 0:
         return f"{flat(str(error)[:install])}; correct its type in the catalog"
-    if cause is None:
+    if isinstance(cause, DatasetError) and cause.__cause__ is not None:
+        return _of_dataset(cause)  # the catalog has put a name before it
+    if cause is None or isinstance(cause, DatasetError):
         return flat(error)
-    if isinstance(cause, UserError | DatasetError):
+    if isinstance(cause, UserError):
         return flat(error) if "Failed while" not in str(error) else flat(cause)
-    described = str(error)
-    file = described.partition("PurePosixPath('")[2].partition("'")[0]
-    if not file:
+    described = re.search(r"\b(?:file)?path=(?:PurePosixPath\()?'(.+?)'", str(error))
+    if described is None:
         return flat(error)
     reason = (str(cause).splitlines() or [""])[0]
     if isinstance(cause, OSError) and cause.errno:
         reason, fix = str(cause.strerror), _FIX.get(cause.errno, _ELSE)
     else:
         fix = "delete it and run what makes it again"
-    return f"{Path(file)}: {type(cause).__name__}: {reason}; {fix}"
+    return f"{described.group(1)}: {type(cause).__name__}: {reason}; {fix}"
 
 
 def _of_name(said: str) -> str:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from mitune.errors import UserError
 from mitune.language import ParserName, open_reader
 from mitune.metrics.remedy import hub_remedy, on_hub, remedy
-from mitune.weights import read_network
+from mitune.weights import read_network, read_tokenizer
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
@@ -143,9 +143,16 @@ class Network(Weights):
         WeightsError
             If the file is not whole, naming the tensor.
         """
-        fix = hub_remedy(self.path, self.revision) if self.from_hub else remedy(self.path)
         given = {"revision": self.revision, "dtype": self.torch_dtype, **settings}
-        return read_network(kind, self.path, self.path, fix, **given)
+        return read_network(kind, self.path, self.path, self._fix, **given)
+
+    def opened_tokenizer(self, kind: Any) -> Any:
+        """`kind.from_pretrained` of the path; within `reading`. Raises as `opened`."""
+        return read_tokenizer(kind, self.path, self.path, self._fix, revision=self.revision)
+
+    @property
+    def _fix(self) -> str:
+        return hub_remedy(self.path, self.revision) if self.from_hub else remedy(self.path)
 
     def reading(self, what: str) -> AbstractContextManager[None]:
         """`reading` of its path."""

@@ -19,6 +19,8 @@ from mitune.metrics.blip_checkpoint import converted_config, load_original
 from mitune.metrics.blip_model import answer_logits, image_states
 from mitune.metrics.pixels import Pixels
 from mitune.metrics.questions import questions
+from mitune.metrics.remedy import remedy
+from mitune.weights import read_tokenizer
 
 if TYPE_CHECKING:
     from transformers import BertTokenizer, BlipForQuestionAnswering
@@ -116,12 +118,11 @@ def _read(settings: BlipVqa) -> tuple[BlipForQuestionAnswering, BertTokenizer]:
             model = settings.opened(
                 libraries.transformers.BlipForQuestionAnswering, config=config, dtype=None
             )
-            return model, libraries.transformers.BertTokenizer.from_pretrained(
-                path, revision=revision
-            )
+            return model, settings.opened_tokenizer(libraries.transformers.BertTokenizer)
         model = load_original(path)
     with reading("the vocabulary", settings.vocabulary):
-        return model, libraries.transformers.BertTokenizer.from_pretrained(settings.vocabulary)
+        kind, path = libraries.transformers.BertTokenizer, settings.vocabulary
+        return model, read_tokenizer(kind, path, path, remedy(path))
 
 
 def _marks(

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 def read_clip(weights: Network) -> tuple[CLIPModel, Any]:
     """Model and tokenizer from a folder in transformers' format or a hub id."""
     model = weights.opened(libraries.transformers.CLIPModel)
-    return model, libraries.transformers.AutoTokenizer.from_pretrained(
-        weights.path, revision=weights.revision
-    )
+    return model, weights.opened_tokenizer(libraries.transformers.AutoTokenizer)
 
 
 class ClipEncoders:

@@ -19,8 +19,9 @@ from mitune.metrics.checkpoint import released_file, tensors
 from mitune.metrics.clip_model import ClipEncoders, read_clip
 from mitune.metrics.open_clip import from_open_clip
 from mitune.metrics.padded_pixels import PaddedPixels
-from mitune.metrics.remedy import on_hub
+from mitune.metrics.remedy import on_hub, remedy
 from mitune.metrics.units import Units
+from mitune.weights import read_tokenizer
 
 if TYPE_CHECKING:
     from transformers import CLIPModel
@@ -98,8 +99,11 @@ class HpsScore(Network):
             )
         model = from_open_clip(tensors(file), self.torch_dtype, file)
         with reading("the tokenizer", self.tokenizer, self.tokenizer_revision):
-            tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
+            tokenizer = read_tokenizer(
+                libraries.transformers.AutoTokenizer,
                 self.tokenizer,
+                self.tokenizer,
+                remedy(self.tokenizer),
                 revision=self.tokenizer_revision,
                 model_max_length=model.config.text_config.max_position_embeddings,
             )

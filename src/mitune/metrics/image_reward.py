@@ -20,8 +20,9 @@ from mitune.metrics.blip_names import blip_name
 from mitune.metrics.checkpoint import build, count, released_file, tensors
 from mitune.metrics.pixels import Pixels
 from mitune.metrics.prompt_limit import warn_of_cut
-from mitune.metrics.remedy import on_hub
+from mitune.metrics.remedy import on_hub, remedy
 from mitune.metrics.units import Units
+from mitune.weights import read_tokenizer
 
 if TYPE_CHECKING:
     from transformers import BlipTextModel, BlipVisionModel
@@ -65,8 +66,12 @@ class ImageReward(Network):
             vision = _vision(_within(parts, "vision_model."), self.torch_dtype, file)
             text = _text(_within(parts, "text_encoder."), self.torch_dtype, file)
         with reading("the tokenizer", self.tokenizer, self.tokenizer_revision):
-            tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
-                self.tokenizer, revision=self.tokenizer_revision
+            tokenizer = read_tokenizer(
+                libraries.transformers.AutoTokenizer,
+                self.tokenizer,
+                self.tokenizer,
+                remedy(self.tokenizer),
+                revision=self.tokenizer_revision,
             )
         vision, text = (part.eval().to(device) for part in (vision, text))
         pixels = Pixels(int(vision.config.image_size))

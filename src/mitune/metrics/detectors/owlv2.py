@@ -57,9 +57,7 @@ class _Owlv2:
     def __init__(self, weights: Owlv2, device: torch.device) -> None:
         with weights.reading("the OWLv2 model"):
             model = weights.opened(libraries.transformers.Owlv2ForObjectDetection)
-            self._tokenizer = libraries.transformers.AutoTokenizer.from_pretrained(
-                weights.path, revision=weights.revision
-            )
+            self._tokenizer = weights.opened_tokenizer(libraries.transformers.AutoTokenizer)
         self._model = model.eval().to(device)
         # Corners in half precision would be off by pixels.
         model.box_head.float()
