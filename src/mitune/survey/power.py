@@ -12,7 +12,12 @@ import scipy
 
 from mitune.errors import UserError
 from mitune.statistics import wilson
-from mitune.survey.simulation import Respondents, differences_by_survey, simulate
+from mitune.survey.simulation import (
+    Respondents,
+    differences_by_survey,
+    expected_difference,
+    simulate,
+)
 from mitune.survey.storage import as_table
 from mitune.survey.study import Study
 
@@ -34,8 +39,9 @@ def power(
 
     `POPULATION` surveys are simulated, of which `counts` are drawn many times over: a row for each
     count with `surveys`, `power` and its 95 % Wilson interval `low`, `high`. Told apart: a t-test
-    on the difference within each survey has p < 0.05 and the sign of the population. The number
-    needed is ((z_.975 + z_.8) sd / mean)^2 of those differences, infinite where there is none.
+    on the difference within each survey has p < 0.05 and the sign of the population. Differences
+    are moved to their exact mean, which a thousand surveys do not have where it is small. The
+    number needed is ((z_.975 + z_.8) sd / mean)^2 of them, infinite where there is no difference.
 
     Raises
     ------
@@ -47,7 +53,9 @@ def power(
         if option not in options:
             raise UserError(f"no option {option!r} in the survey; choose of {', '.join(options)}")
     rows = as_table(simulate(study, respondents, score, POPULATION, rng))
+    mean = expected_difference(study, respondents, score, *pair)
     differences = differences_by_survey(rows, *pair).to_numpy(np.float64)
+    differences = differences - differences.mean() + mean
     table = []
     for count in counts:
         drawn = rng.choice(differences, (_REPEATS, count))
@@ -55,11 +63,11 @@ def power(
             # Of few surveys all may have the same difference.
             warnings.simplefilter("ignore", RuntimeWarning)
             test = scipy.stats.ttest_1samp(drawn, 0.0, axis=1)
-        right = np.sign(drawn.mean(1)) == np.sign(differences.mean())
+        right = np.sign(drawn.mean(1)) == np.sign(mean)
         wins = int((right & (test.pvalue < _LEVEL)).sum())
         low, high = wilson(wins, _REPEATS)
         table.append({"surveys": count, "power": wins / _REPEATS, "low": low, "high": high})
-    return pd.DataFrame(table), needed(float(differences.mean()), float(differences.std(ddof=1)))
+    return pd.DataFrame(table), needed(mean, float(differences.std(ddof=1)))
 
 
 def needed(mean: float, deviation: float) -> float:

@@ -11,7 +11,9 @@ from scipy.special import expit
 
 from mitune.errors import UserError
 from mitune.survey.row import Row
-from mitune.survey.study import Study
+from mitune.survey.study import Choice, Study
+
+_NODES = 40  # of the quadrature over leniency
 
 
 class Respondents(BaseModel):
@@ -26,6 +28,12 @@ class Respondents(BaseModel):
     slope: NonNegativeFloat = 4.0
     threshold: float = 0.5
     spread: NonNegativeFloat = 0.7
+
+    def chance(self, score: float) -> float:
+        """That someone, whoever it is, selects a picture of this score: over all leniencies."""
+        leniency, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+        logits = self.slope * (score - self.threshold) + self.spread * leniency
+        return float(np.average(expit(logits), weights=weights))
 
     def answer(
         self, rows: list[Row], scores: dict[tuple[str, str], float], rng: np.random.Generator
@@ -81,3 +89,30 @@ def differences_by_survey(rows: pd.DataFrame, first: str, second: str) -> pd.Ser
         index=["survey", "question"], columns="option", values="selected"
     )
     return (selected[first] - selected[second]).dropna().groupby(level="survey").mean()
+
+
+def expected_difference(
+    study: Study, respondents: Respondents, score: str, first: str, second: str
+) -> float:
+    """Mean of `differences_by_survey` over all surveys that can be drawn, without drawing any.
+
+    Prompts of a pool, and pictures of a prompt, are equally likely; a survey's questions count
+    alike.
+    """
+    scores = scores_of(study, score)
+    chances = {picture: respondents.chance(value) for picture, value in scores.items()}
+
+    def difference(choice: Choice) -> float:
+        chance = {
+            option: chances[choice.prompt_id, picture]
+            for picture, options in choice.options.items()
+            for option in options
+        }
+        return chance[first] - chance[second]
+
+    means = [
+        np.mean([np.mean([difference(choice) for choice in several]) for several in pool.values()])
+        for pool in study.pools
+    ]
+    counts = [min(study.questions.count, len(pool)) for pool in study.pools]
+    return float(np.average(means, weights=counts))

@@ -94,6 +94,14 @@ class Study:
         return by_category
 
     @cached_property
+    def pools(self) -> Sequence[ByPrompt]:
+        """Prompts that questions are drawn from, `questions.count` of each pool or all it has."""
+        pools = list(self.choices.values())
+        if self.questions.per == "category":
+            return pools
+        return [{name: prompt for pool in pools for name, prompt in pool.items()}]
+
+    @cached_property
     def pictures(self) -> Mapping[str, bytes]:
         """PNG files by id."""
         return dict(zip(self.table["picture"], self.table["png"], strict=True))
@@ -121,10 +129,7 @@ class Study:
         ]
 
     def _drawn(self, rng: np.random.Generator) -> Iterator[Choice]:
-        pools = list(self.choices.values())
-        if self.questions.per == "survey":
-            pools = [{name: prompt for pool in pools for name, prompt in pool.items()}]
-        for pool in pools:
+        for pool in self.pools:
             count = min(self.questions.count, len(pool))
             for prompt in rng.choice(list(pool), count, replace=False):
                 several = pool[str(prompt)]
