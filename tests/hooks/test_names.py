@@ -108,3 +108,12 @@ def test_a_device_that_is_not_there_is_refused() -> None:
     assert Resources(device="cpu").torch_device.type == "cpu"
     with pytest.raises(ValidationError, match="'gpu' cannot be used"):
         Resources(device="gpu")
+
+
+def test_an_executor_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Resources(executor="slurm", workers=2, device="cuda").workers == 2  # looked for there
+    with pytest.raises(ValidationError, match="needs to know how many tasks: set workers"):
+        Resources(executor="slurm")
+    monkeypatch.setattr("mitune.pipelines.shared.resources.find_spec", lambda name: None)
+    with pytest.raises(ValidationError, match=r"needs ray: pip install 'mitune\[ray\]'"):
+        Resources(executor="ray")

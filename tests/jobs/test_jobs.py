@@ -4,15 +4,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
 from mitune.errors import UserError
 from mitune.jobs import Automatic, Executor, JobError, Pool, Processes, Serial, run, together
+from tests.conftest import ROOT
 from tests.jobs import work
-from tests.jobs.work import BUG, DEADLY, HALF, USERS, Square, matrix
+from tests.jobs.work import BUG, DEADLY, DEADLY_ONCE, HALF, USERS, Square, cpu, matrix
+
+if TYPE_CHECKING:
+    from mitune.jobs.slurm import Slurm
 
 CPU = torch.device("cpu")
 
@@ -24,14 +31,45 @@ def pool() -> Iterator[Pool]:
     pool.end()
 
 
-@pytest.fixture(params=["serial", "processes", "automatic"])
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Executor]:
+    """A Ray cluster of this machine, with room for two."""
+    ray = pytest.importorskip("ray")
+    from mitune.jobs.ray import Actors, Ray
+
+    ray.shutdown()  # another test's
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield Ray(Actors(None, 1, cpu, gpus=True))
+    ray.shutdown()
+
+
+@pytest.fixture
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Slurm":
+    """Two tasks, which submitit starts on this machine."""
+    pytest.importorskip("submitit")
+    from mitune.jobs.slurm import Slurm
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    return Slurm(tmp_path / "slurm", 2, 1, cpu, {"timeout_min": 5})
+
+
+@pytest.fixture(params=["serial", "processes", "automatic", "cluster"])
 def executor(request: pytest.FixtureRequest, pool: Pool) -> Executor:
+    if request.param == "cluster":
+        return request.getfixturevalue("cluster")  # type: ignore[no-any-return]
     serial, processes = Serial(CPU, 1), Processes(pool)
     return {
         "serial": serial,
         "processes": processes,
         "automatic": Automatic(serial, processes),
     }[request.param]
+
+
+@pytest.fixture(params=["pool", "cluster", "slurm"])
+def several(request: pytest.FixtureRequest) -> Executor:
+    """Executors whose workers can die."""
+    found = request.getfixturevalue(request.param)
+    return Processes(found) if request.param == "pool" else found
 
 
 def values(jobs: list[int], square: Square, executor: Executor) -> dict[int, int]:
@@ -77,23 +115,44 @@ def test_if_nothing_works_the_rest_is_not_tried(tmp_path: Path) -> None:
         list(run([USERS] * 50, Square(tmp_path / "log"), lambda job: False, Serial(CPU, 1)))
 
 
-def test_a_dead_worker_costs_its_job_alone(pool: Pool, tmp_path: Path) -> None:
-    found = {}
-    with pytest.raises(JobError, match=r"^100: its worker was killed by signal 9; if memory"):
+def test_a_dead_worker_costs_no_job_and_a_deadly_job_itself_alone(
+    several: Executor, tmp_path: Path
+) -> None:
+    found = []
+    with pytest.raises(JobError, match=r"^100: its worker .*; if memory .*1 of 7") as said:
         for result in run(
-            [1, 2, DEADLY, 4, 5, 6], Square(tmp_path / "log"), lambda job: False, Processes(pool)
+            [1, DEADLY_ONCE, 2, USERS, DEADLY, 4, 5, 6],
+            Square(tmp_path / "log"),
+            lambda job: job == USERS,
+            several,
         ):
-            found[result.job] = result.value
-    assert set(found) == {1, 2, 4, 5, 6}
-    assert len(values([7, 8], Square(tmp_path / "log"), Processes(pool))) == 2
+            found.append((result.job, result.value))
+    assert "\n" not in str(said.value)
+    once = [(DEADLY_ONCE, DEADLY_ONCE**2), (DEADLY_ONCE, -DEADLY_ONCE)]
+    assert sorted(found) == sorted([*once, *((job, job * job) for job in (1, 2, 4, 5, 6))])
+    assert [pair for pair in found if pair in once] == once
 
 
-def test_bits_do_not_depend_on_who_works(pool: Pool) -> None:
+def test_bits_do_not_depend_on_who_works(several: Executor) -> None:
     one, two = (
         {r.job: r.value for r in run(range(6), matrix, lambda job: False, executor)}
-        for executor in (Serial(CPU, 1), Processes(pool))
+        for executor in (Serial(CPU, 1), several)
     )
     assert all(torch.equal(one[job], two[job]) for job in range(6))
+
+
+def test_large_jobs_come_first() -> None:
+    found = run([3, 1, 4, 5], Square(Path(os.devnull)), lambda j: j == 5, Serial(CPU, 1), float)
+    assert [result.job for result in found] == [4, 3, 1]
+
+
+def test_tasks_that_cannot_begin_are_not_submitted_for_ever(slurm: "Slurm", tmp_path: Path) -> None:
+    broken = replace(slurm, count=1, device=partial(torch.device, "nowhere"))
+    with pytest.raises(JobError, match=r"tasks end before they begin: .*nowhere.*\(all of it in"):
+        list(run([1, 2], Square(tmp_path / "log"), lambda job: False, broken))
+    unknown = replace(slurm, options={"timeout": 5})
+    with pytest.raises(UserError, match=r"^resources.slurm: .*timeout"):
+        list(run([1], Square(tmp_path / "log"), lambda job: False, unknown))
 
 
 def test_workers_keep_what_they_opened_until_another_is_asked_for(tmp_path: Path) -> None:

@@ -13,7 +13,11 @@ import torch
 from mitune.errors import UserError
 from mitune.jobs import Rank, Worker
 
-DEADLY, USERS, BUG, HALF = 100, 101, 102, 103
+DEADLY, USERS, BUG, HALF, DEADLY_ONCE = 100, 101, 102, 103, 104
+
+
+def cpu() -> torch.device:
+    return torch.device("cpu")
 
 
 @contextmanager
@@ -43,6 +47,12 @@ class Square:
         if job == BUG:
             raise KeyError("column")
         yield job * job
+        if job == DEADLY_ONCE:
+            before = self.log.with_name("died")
+            if not before.exists():
+                before.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield -job
         if job == HALF:
             raise UserError("the second half of 103 fails")
 

@@ -75,6 +75,10 @@ def test_the_scorer_study_runs(project: Path, finished) -> None:
     table = pd.read_csv(_reporting(project) / "study/comparison.csv")
     assert {"path", "forward", "information"} == set(table["estimator"])
     assert set(table["metric"]) == {"judge", "clip", "vqa"}
+    races = pd.read_csv(_reporting(project) / "study/races.csv")
+    bounded = races[races["rule"].str.startswith("error")]
+    assert set(bounded["estimator"]) == {"forward", "information"}  # none on the path
+    assert races["evaluations"].between(0, 1).all() and (races["gain_kept"] <= 1 + 1e-9).all()
 
 
 @pytest.mark.slow

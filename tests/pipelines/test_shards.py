@@ -107,12 +107,29 @@ def _assert_equal(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFra
         assert table.attrs == expected[name].attrs
 
 
+@pytest.mark.parametrize("executor", ["ray", "slurm"])
+def test_other_machines_make_the_bits_of_this_one(
+    executor: str,
+    model: ModelRef,
+    prompts: pd.DataFrame,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip({"ray": "ray", "slurm": "submitit"}[executor])
+    monkeypatch.chdir(tmp_path)  # where tasks of Slurm leave their answers
+    source = Source(model, AdapterRef(None), "round_1")
+    _make(tmp_path / "here", prompts, source, SETTINGS, executor="serial")
+    made = _make(tmp_path / "there", prompts, source, SETTINGS, executor=executor)
+    assert sorted(made) == list(prompts["prompt_id"])
+    _assert_equal(_tables(tmp_path / "there"), _tables(tmp_path / "here"))
+
+
 def test_two_processes_resuming_and_growing_have_the_bits_of_one(
     model: ModelRef, prompts: pd.DataFrame, tmp_path: Path
 ) -> None:
     source = Source(model, AdapterRef(None), "round_1")
     one, two = tmp_path / "one", tmp_path / "two"
-    assert _make(one, prompts, source, SETTINGS, executor="serial") == list(prompts["prompt_id"])
+    assert len(_make(one, prompts, source, SETTINGS, executor="serial")) == len(prompts)
     made = _make(two, prompts, source, SETTINGS, executor="processes")
     assert sorted(made) == list(prompts["prompt_id"])
     _assert_equal(_tables(two), _tables(one))

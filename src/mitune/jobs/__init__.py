@@ -3,6 +3,8 @@
 A job is a fixed piece of work: what it holds depends on what is asked for, never on what is there
 already, nor on who works. So its bits are the same in any order, on any executor and after any
 interruption, at equal numbers of threads.
+
+Executors that need a library of their own are in modules of their own: `ray`, `slurm`.
 """
 
 from mitune.jobs.automatic import Automatic

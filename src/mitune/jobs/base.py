@@ -42,7 +42,11 @@ class Failed(Generic[J]):
 
 
 class Executor(Protocol):
-    """Who works: `Serial`, `Processes`, `Automatic`; others may be machines."""
+    """Who works: `Serial`, `Processes`, `Automatic`; `Ray` and `Slurm` on other machines too.
+
+    Where several work, a job whose worker dies is given to another one, once; what it had handed
+    over by then is not handed over twice.
+    """
 
     def results(self, jobs: Sequence[J], work: Work[J, R]) -> Iterator[Result[J, R] | Failed[J]]:
         """All that `work` makes of `jobs`, as it comes; a job that fails does not stop the rest."""
@@ -50,7 +54,11 @@ class Executor(Protocol):
 
 
 def run(
-    jobs: Iterable[J], work: Work[J, R], finished: Callable[[J], bool], executor: Executor
+    jobs: Iterable[J],
+    work: Work[J, R],
+    finished: Callable[[J], bool],
+    executor: Executor,
+    size: Callable[[J], float] = lambda job: 1,
 ) -> Iterator[Result[J, R]]:
     """Work through the jobs that are not `finished`.
 
@@ -62,6 +70,9 @@ def run(
         Called with a job and the worker it has come to; yields what it makes.
     finished
         Whether there is nothing to do for a job.
+    size
+        What a job costs, in any unit: large ones come first, so that none is left to one worker
+        at the end while the others idle.
 
     Raises
     ------
@@ -69,6 +80,7 @@ def run(
         When the rest is done, naming the jobs that failed; at once if the first ones all fail.
     """
     todo = [job for job in jobs if not finished(job)]
+    todo.sort(key=size, reverse=True)  # stable: equal ones stay in their order
     failures: list[Failed[J]] = []
     any_done = False
     for found in executor.results(todo, work) if todo else ():

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -18,13 +17,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess, parent_process
-from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import torch
 
-from mitune.jobs.base import Failed, failure
+from mitune.jobs.message import do
 from mitune.jobs.worker import Worker
 
 
@@ -128,7 +125,7 @@ def _without_main() -> Iterator[None]:
 
 
 def _serve(line: Connection, device: str, threads: int) -> None:
-    """Life of a worker: (folder, work, job) in; ("made", value) and ("done", failure) out."""
+    """Life of a worker: a message in; ("made", value) and ("done", failure) out."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which stops its workers
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     warnings.simplefilter("ignore")  # the parent's to print: it has done such jobs itself
@@ -139,26 +136,7 @@ def _serve(line: Connection, device: str, threads: int) -> None:
             message = line.recv_bytes()
         except (EOFError, OSError):
             return
-        line.send(("done", _worked(line, worker, message)))
-
-
-def _worked(line: Connection, worker: Worker, message: bytes) -> Failed[Any] | None:
-    job: Any = None
-    try:
-        folder, work, job = pickle.loads(message)
-        if Path.cwd() != Path(folder):
-            os.chdir(folder)
-        for value in work(job, worker):
-            line.send(("made", value))
-    except Exception as error:
-        return failure(job, error)
-    return None
-
-
-def close(job: None, worker: Worker) -> tuple[()]:
-    """Work that gives back what the worker keeps."""
-    worker.close()
-    return ()
+        line.send(("done", do(message, worker, lambda value: line.send(("made", value)))))
 
 
 def _leave_with_parent() -> None:

@@ -60,7 +60,7 @@ def together(work: Work[Rank, R], pool: Pool) -> Iterator[R]:
         count = len(pool.devices)
         ranks = [Rank(index, count, meeting) for index in range(count)]
         try:
-            with closing(Processes(pool).results(ranks, work)) as outcomes:  # type: ignore[type-var]
+            with closing(Processes(pool, 1).results(ranks, work)) as outcomes:  # type: ignore[type-var]
                 for outcome in outcomes:
                     if isinstance(outcome, Failed):
                         raise JobError(outcome.message)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from mitune.agreement import agreement, replay
 from mitune.datasets.shards import Shards
-from mitune.pipelines.agreement.parameters import Replay
+from mitune.figures.races import race_figure
+from mitune.pipelines.agreement.parameters import Races, Replay
 from mitune.pipelines.shared.metrics import Metrics
+from mitune.racing import replay_races
 
 
 def compare(
@@ -23,3 +26,10 @@ def compare(
     names = [variant.name for variant in variants]
     correlations = agreement(table, names, list(metrics.scorers))
     return facts.merge(correlations, left_on="name", right_on="estimate").drop(columns="estimate")
+
+
+def race(candidates: Shards, prompts: pd.DataFrame, races: Races) -> tuple[pd.DataFrame, Figure]:
+    """What races between the candidates would have cost and kept."""
+    shards = {name: candidates[name] for name in prompts["prompt_id"]}
+    table = replay_races(shards, list(races.rules), races.rungs, races.winners)
+    return table, race_figure(table)

@@ -2,14 +2,14 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mitune.pipelines.agreement.nodes import compare
+from mitune.pipelines.agreement.nodes import compare, race
 from mitune.pipelines.generate.pipeline import create_pipeline as generate_stage
 from mitune.pipelines.prompts.pipeline import create_pipeline as prompts
 from mitune.pipelines.rank.pipeline import create_pipeline as rank_stage
 
 
 def create_pipeline() -> Pipeline:
-    """tuning_prompts -> study.comparison."""
+    """tuning_prompts -> study.comparison, study.races."""
     comparison = Pipeline(
         [
             Node(
@@ -17,7 +17,13 @@ def create_pipeline() -> Pipeline:
                 inputs=["candidates", "measurements", "params:study.replay", "params:metrics"],
                 outputs="comparison",
                 name="compare",
-            )
+            ),
+            Node(
+                race,
+                inputs=["candidates", "prompts", "params:study.races"],
+                outputs=["races", "race_figure"],
+                name="race",
+            ),
         ]
     )
     study = Pipeline(
@@ -33,6 +39,7 @@ def create_pipeline() -> Pipeline:
         parameters={
             "params:generate": "params:study.generate",
             "params:study.replay": "params:study.replay",
+            "params:study.races": "params:study.races",
             "params:metrics": "params:metrics",
             "params:resources": "params:resources",
         },

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from typing_extensions import Self
 
 from mitune.backbones.base import pick_device
+
+_ELSEWHERE = {"ray": "ray", "slurm": "submitit"}  # what works on other machines, and its library
 
 
 class Resources(BaseModel):
@@ -34,13 +39,25 @@ class Resources(BaseModel):
     offload: bool = Field(default=False, exclude=True)
     checkpoint_seconds: PositiveFloat = Field(default=60.0, exclude=True)
     workers: Literal["auto"] | PositiveInt = Field(default="auto", exclude=True)
-    executor: Literal["auto", "serial", "processes"] = Field(default="auto", exclude=True)
+    executor: Literal["auto", "serial", "processes", "ray", "slurm"] = Field(
+        default="auto", exclude=True
+    )
+    slurm: Mapping[str, bool | int | float | str] = Field(default_factory=dict, exclude=True)
 
-    @field_validator("device")
-    @classmethod
-    def _is_there(cls, device: str) -> str:
-        pick_device(device)
-        return device
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        if self.executor in _ELSEWHERE:
+            library = _ELSEWHERE[self.executor]
+            if find_spec(library) is None:
+                raise ValueError(
+                    f"executor {self.executor} needs {library}: pip install "
+                    f"'mitune[{self.executor}]'"
+                )
+        else:
+            pick_device(self.device)
+        if self.executor == "slurm" and self.workers == "auto":
+            raise ValueError("executor slurm needs to know how many tasks: set workers")
+        return self
 
     @property
     def torch_device(self) -> torch.device:

@@ -50,6 +50,7 @@ def make_shards(
             Painting(source, settings, resources),
             is_finished,
             executor_of(resources, source.model),
+            lambda batch: (wanted - batch.first) * len(batch.prompts),
         ):
             prompt_id, table = made.value
             if there[prompt_id] < wanted:  # others were made once more with their batch

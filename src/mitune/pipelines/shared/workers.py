@@ -5,16 +5,20 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import psutil
 import torch
 
 from mitune.backbones import ModelRef
+from mitune.backbones.base import pick_device
 from mitune.jobs import Automatic, Executor, Pool, Processes, Serial
 from mitune.pipelines.shared.resources import Resources
+
+if TYPE_CHECKING:
+    from mitune.jobs.ray import Actors
 
 # What workers have imported before they start: all that stages run in them.
 PRELOAD = (
@@ -26,7 +30,11 @@ PRELOAD = (
     "mitune.pipelines.shared.measuring",
     "mitune.pipelines.shared.painting",
 )
+_SLURM = Path("data/02_intermediate/slurm")  # all machines see it
 _COPIES = 4  # of all weights: what is kept for other stages, and what is computed with them
+
+
+_actors: dict[tuple[str, str | int], Actors] = {}
 
 
 class ReadsFiles(Protocol):
@@ -50,7 +58,13 @@ def executor_of(
     device
         Where, if not where `resources` say.
     """
-    devices = _devices(resources if device is None else Resources(device=device))
+    if device is not None:
+        resources = resources.model_copy(update={"device": device})
+    if resources.executor == "slurm":
+        return _slurm(resources)
+    if resources.executor == "ray":
+        return _ray(resources.device, resources.workers)
+    devices = _devices(resources)
     workers = _workers(resources, devices, reads)
     threads = _threads(devices, workers)
     serial = Serial(torch.device(devices[0]), threads)
@@ -58,6 +72,34 @@ def executor_of(
         return serial
     processes = Processes(_pool(_places(devices, workers), threads))
     return processes if resources.executor == "processes" else Automatic(serial, processes)
+
+
+def _slurm(resources: Resources) -> Executor:
+    from mitune.jobs.slurm import Slurm
+
+    assert resources.workers != "auto"  # its settings say so
+    return Slurm(
+        folder=_SLURM,
+        count=resources.workers,
+        threads=int(resources.slurm.get("cpus_per_task", 1)),
+        device=partial(pick_device, resources.device),
+        options=resources.slurm,
+    )
+
+
+def _ray(device: str, workers: Literal["auto"] | int) -> Executor:
+    """Actors that stay until others are asked for, which may need their place."""
+    from mitune.jobs.ray import Actors, Ray
+
+    key = (device, workers)
+    if key not in _actors:
+        for actors in _actors.values():
+            actors.end()
+        _actors.clear()
+        count = None if workers == "auto" else workers
+        threads = max(1, min(torch.get_num_threads(), _cores() // (count or _cores())))
+        _actors[key] = Actors(count, threads, partial(pick_device, device), gpus=device != "cpu")
+    return Ray(_actors[key])
 
 
 def ranks_of(resources: Resources, at_most: int, *reads: ModelRef | ReadsFiles) -> Pool | None:
