@@ -184,8 +184,35 @@ def test_layers_are_told_by_their_grid(unet) -> None:
     assert tuple(attention.layer for attention in taken) == layers
     for attention in taken:
         assert attention.map().shape[1] == (8 // attention.layer.downsampling) ** 2
-    assert grids_near(unet, (DEEPEST, 8)) == (DEEPEST,)
-    assert grids_near(unet, (4, 8)) == (DEEPEST,)  # there is none of them
+
+
+@pytest.mark.parametrize(
+    ("size", "sides", "grids"),
+    [
+        (64, (16, 8), (4, 8)),
+        (64, (16,), (4,)),
+        (128, (16, 8), (8,)),
+        ((32, 128), (16, 8), (4, 8)),
+        (16, (16, 8), (2,)),
+        (8, (16,), (2,)),
+        (1024, (16,), (8,)),
+    ],
+)
+def test_grids_are_chosen_by_their_side(size, sides, grids) -> None:
+    unet = UNet2DConditionModel(
+        sample_size=size,
+        block_out_channels=(4, 4, 4, 4),
+        norm_num_groups=2,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", *["CrossAttnDownBlock2D"] * 3),
+        up_block_types=(*["CrossAttnUpBlock2D"] * 3, "UpBlock2D"),
+        attention_head_dim=2,
+        cross_attention_dim=4,
+    )
+    assert grids_near(unet, sides) == grids
+
+
+def test_a_network_without_such_attention_is_refused(unet) -> None:
     with pytest.raises(UserError, match="downsampled by 4; this network has it at 2"):
         attention_layers(unet, "cross", [4])
     with pytest.raises(UserError, match="SD3Transformer2DModel attends to texts and image jointly"):

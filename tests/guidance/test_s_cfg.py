@@ -147,9 +147,10 @@ def test_it_is_the_published_formula(model, powers: str, scale: float) -> None:
 
 
 def test_grids_that_the_network_does_not_have_are_passed_over(model) -> None:
-    for settings in (SemanticAware(downsamplings=(4, 8)), SemanticAware()):
+    """By default it takes grids of 16 x 16 and 8 x 8."""
+    for settings, grid in ((SemanticAware(downsamplings=(4, 8)), 4), (SemanticAware(), 2)):
         guiding = start(model, settings)
-        assert {layer.downsampling for layer in guiding.layers} == {4}
+        assert {layer.downsampling for layer in guiding.layers} == {grid}
 
 
 def masks() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

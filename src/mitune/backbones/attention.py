@@ -92,19 +92,24 @@ def attention_layers(
     return tuple(chosen)
 
 
-def grids_near(network: nn.Module, wanted: Sequence[int]) -> tuple[int, ...]:
-    """Those of the `wanted` downsamplings at which there is cross-attention; at least one.
+def grids_near(network: nn.Module, sides: Sequence[int]) -> tuple[int, ...]:
+    """Downsamplings at which cross-attention has a grid of one of the `sides`; at least one.
 
-    If there is none at any, the one that is nearest to the first in ratio, the finer of two.
+    If there is none of any, the one whose side is nearest in ratio to the first. Of a latent of the
+    size that the network was made for.
 
     Raises
     ------
     UserError
         As `attention_layers`.
     """
-    there = {layer.downsampling for layer in attention_layers(network, "cross")}
-    found = tuple(grid for grid in wanted if grid in there)
-    return found or (min(sorted(there), key=lambda grid: abs(math.log2(grid / wanted[0]))),)
+    there = sorted({layer.downsampling for layer in attention_layers(network, "cross")})
+    config: Any = network.config
+    size = config.sample_size
+    height, width = (size, size) if isinstance(size, int) else size
+    side_of = {grid: math.sqrt(height * width) / grid for grid in there}
+    found = tuple(grid for grid in there if side_of[grid] in sides)
+    return found or (min(there, key=lambda grid: abs(math.log2(side_of[grid] / sides[0]))),)
 
 
 def _all_layers(unet: Any) -> Iterator[AttentionLayer]:

@@ -20,7 +20,7 @@ from mitune.guidance.wrapping import Wrapping
 from mitune.language import Reader, open_reader, tokens_in
 from mitune.language.subjects import subjects
 
-_RELEASED = 4  # downsampling: 16 x 16 on Stable Diffusion
+_GRID = 16  # side of the grid that the paper reads attention on
 _SIDE = 64  # of the latents that the step size is made for
 
 
@@ -39,7 +39,8 @@ class AttendAndExcite(Wrapping):
     Defaults: the paper's, in fractions of its 50 steps. r = sqrt(h w) / 64 for latents of h x w: 1
     where the paper's are, elsewhere in proportion to the norm of noise, so that a step moves the
     same part of it. Thresholds are shares of attention among tokens, whatever the grid. By default
-    `downsampling` is 4, or the network's nearest to it. `tokens: padded` is the release on SD 1.x:
+    `downsampling` is that of a grid of 16 x 16, 4 on Stable Diffusion, or of the network's nearest
+    to it. `tokens: padded` is the release on SD 1.x:
     all positions but the first and the last compete, end and padding too; SD 2.1 needs `sentence`,
     since its padding soaks up attention. Under it a path score is a score, no KL: the path does
     not follow p(z_t | c).
@@ -87,7 +88,7 @@ class AttendAndExcite(Wrapping):
         UserError
             If the network has none, a token is not of the sentence, or the parser is missing.
         """
-        grid = self.downsampling or grids_near(model.network, [_RELEASED])[0]
+        grid = self.downsampling or grids_near(model.network, [_GRID])[0]
         layers = attention_layers(model.network, "cross", [grid])
         length = condition.tensors["prompt"].shape[1]
         sentences = torch.zeros(len(prompts), length, dtype=torch.bool)

@@ -25,7 +25,7 @@ from mitune.guidance.smoothing import smooth
 
 _EPS = 1e-8
 _POWERS = 4
-_RELEASED = (4, 8)  # downsamplings
+_GRIDS = (16, 8)  # sides
 
 
 class SemanticAware(Scaled):
@@ -42,9 +42,9 @@ class SemanticAware(Scaled):
     claim alike belongs to the first alone; S is averaged with and never made, so that memory
     grows with the pixels, not with their square.
 
-    `downsamplings` of the latent are by default 4 and 8, 16 x 16 and 8 x 8 on Stable Diffusion, as
-    far as the network attends there, or else its grid nearest to 4. With `rates` (1, 1) it is
-    classifier-free guidance.
+    `downsamplings` of the latent are by default those of grids of 16 x 16 and 8 x 8, 4 and 8 on
+    Stable Diffusion, as far as the network has them, or else its grid nearest to 16 x 16. With
+    `rates` (1, 1) it is classifier-free guidance.
     """
 
     reads_attention: ClassVar[bool] = True
@@ -76,7 +76,7 @@ class SemanticAware(Scaled):
             If the network has none at any of `downsamplings`.
         """
         kinds: tuple[Literal["cross", "self"], ...] = ("cross", "self")
-        grids = self.downsamplings or grids_near(model.network, _RELEASED)
+        grids = self.downsamplings or grids_near(model.network, _GRIDS)
         layers = [layer for kind in kinds for layer in attention_layers(model.network, kind, grids)]
         if self.rates == (1, 1):
             return ClassifierFree(scale=self.scale).start(model, prompts, condition, null, steps)
