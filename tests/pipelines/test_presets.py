@@ -20,6 +20,8 @@ from mitune.pipelines.compare.preflight import check_methods
 from mitune.pipelines.compose.parameters import Compose
 from mitune.pipelines.compose.preflight import check_choices
 from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.studies.parameters import CATEGORIES, STUDIES, Studies
+from mitune.pipelines.studies.preflight import check_benches
 from mitune.training.finetuning import Finetuning
 from tests.conftest import ROOT
 
@@ -71,6 +73,20 @@ def test_the_bench_of_a_preset_can_be_trained(name: str, catalog: CatalogProtoco
     check_methods(arms, bench, choices, Finetuning.model_validate(common), metrics)
     check_choices(choices, Generation.model_validate(catalog.load("params:generate")), metrics)
     assert all(len(bench.methods[arm.name].points(common)) == 1 for arm in arms)
+
+
+@pytest.mark.parametrize("name", ["studies_paper"])
+def test_arms_of_studies_find_their_candidates_and_scores(
+    name: str, catalog: CatalogProtocol
+) -> None:
+    parameters = catalog.load("parameters")
+    check_benches(
+        {f"params:{block}" for block in (STUDIES, CATEGORIES)},
+        lambda kind, block: kind.model_validate(parameters[block]),
+    )
+    studies = Studies.model_validate(parameters["studies"])
+    assert {arm.images for arm in studies.trained.values() if arm.round == 1} >= {30, 50, 100, None}
+    assert not any("information" in arm.selection.scores for arm in studies.trained.values())
 
 
 @pytest.mark.parametrize("name", ["sd21_released", "sdxl_released", "sd35_released"])

@@ -14,13 +14,19 @@ from mitune.errors import UserError
 from mitune.miniature.caption import read
 from mitune.miniature.captioned import draw_captioned
 from mitune.miniature.prompts import split_of
+from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.studies.arm import StudyArm
+from mitune.pipelines.studies.cost import work_of
+from mitune.pipelines.studies.measuring import measure_arms
 from mitune.pipelines.studies.pairs import ManifestPictures, RenderedPictures
 from mitune.pipelines.studies.parameters import Studies
+from mitune.pipelines.studies.pipeline import create_categories
+from mitune.pipelines.studies.pool import paint_more
 from mitune.pipelines.studies.preflight import check_studies
 from mitune.pipelines.studies.sets import REAL, compose_sets, described, set_of
 from mitune.pipelines.studies.table import HOLDS, REVERSED, UNDECIDED, verdict
+from mitune.pipelines.studies.training import train_arms
 from mitune.statistics import Interval
 from mitune.training.finetuning import Finetuning
 from tests.pipelines.conftest import run
@@ -207,6 +213,25 @@ def test_pictures_of_a_manifest_are_cut_to_their_middle(tmp_path: Path) -> None:
         list(source.pairs(2, 10))
 
 
+def test_the_cost_counts_every_arm_and_repeat() -> None:
+    studies = _studies(
+        base={},
+        best={"selection": BEST},
+        long={"selection": BEST, "finetune": {"optimisation": {"steps": 7}}},
+        both={"mean": ["best", "long"]},
+    ).model_copy(update={"repeats": 2})
+    nodes = {node.func: node for node in create_categories().nodes}
+    trained = list(work_of(nodes[train_arms], [studies, Finetuning()]))
+    usual = Finetuning().optimisation.steps
+    assert [(t.optimisation.steps, t.seed) for t in trained] == [
+        (usual, 0), (usual, 1), (7, 0), (7, 1)
+    ]  # fmt: skip
+    assert len(list(work_of(nodes[measure_arms], [studies, Evaluation()]))) == 7
+    (painted,) = work_of(nodes[paint_more], [Generation(images_per_prompt=2), 9])
+    assert painted.images_per_prompt == 9
+    assert not list(work_of(nodes[compose_sets], [studies]))
+
+
 @pytest.fixture(scope="module")
 def project(own: Path) -> Path:
     """Its own: the campaign of the main job grows."""
@@ -230,6 +255,8 @@ def test_every_arm_is_measured_and_then_only_a_new_one(project: Path) -> None:
     page = (reports / "studies.html").read_text()
     for published in ("61.57", "M=500,k=1", "UNet+Text(joint)", "MI+Real(0.5)"):
         assert published in page
+    replays = pd.read_csv(reports / "comparison.csv")
+    assert {"path", "information"} <= set(replays["estimator"]) and replays["tau"].notna().all()
     mixed = pd.read_csv(reports / "sets.csv").set_index("arm").loc["real_50"]
     assert mixed["real"] == 0.5
 

@@ -8,6 +8,8 @@ import torch
 from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from pydantic import ValidationError
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mitune.backbones import AdapterRef, ModelRef, open_backbone
@@ -15,11 +17,13 @@ from mitune.backbones.base import Backbone
 from mitune.errors import UserError
 from mitune.training import adapters, merging
 from mitune.training.adapted import adapted
+from mitune.training.adapter_weights import WEIGHTS
 from mitune.training.adapters import AdapterSettings
 from mitune.training.finetuning import Finetuning, check_start, finetune, save
 from mitune.training.optimisation import Optimisation
 from mitune.training.policy import policy_from_base
 from mitune.training.text_encoder import check_encoder, encoding
+from mitune.weights import WeightsError
 from tests.conftest import SHIPPED
 from tests.training.test_adapters import _selection
 
@@ -128,6 +132,21 @@ def test_going_on_trains_both_further(model: ModelRef, tmp_path: Path) -> None:
         check_start(alone, previous)
     with pytest.raises(UserError, match="adapts text_encoder too"):
         merging.read(open_backbone(model, CPU), previous)
+
+
+def test_a_file_that_lacks_a_part_of_the_encoders_adapter_is_refused(
+    backbone: Backbone, model: ModelRef, tmp_path: Path
+) -> None:
+    adapters.attach(backbone, BOTH, seed=0)
+    save(backbone, tmp_path, SETTINGS, {"round": 1})
+    with safe_open(tmp_path / WEIGHTS, framework="pt") as file:
+        metadata = file.metadata()
+    state = load_file(tmp_path / WEIGHTS)
+    (*_, lost) = sorted(n for n in state if n.startswith("text_encoder") and "magnitude" in n)
+    del state[lost]
+    save_file(state, tmp_path / WEIGHTS, metadata=metadata)
+    with pytest.raises(WeightsError, match=r"text_encoder\..*lora_magnitude_vector is missing"):
+        adapters.load(open_backbone(model, CPU), AdapterRef(str(tmp_path), "d", 1))
 
 
 def test_it_is_refused_where_there_is_more_than_one_encoder() -> None:

@@ -6,15 +6,18 @@ family is no adapter at all.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from mitune.weights import WeightsError, check_numbers
 
+_SETTINGS = "lora_adapter_metadata"  # of diffusers
 _FIX = "name the adapter of this model, or rerun the finetune stage that wrote it"
 # Names in files of diffusers, of today and of its attention processors, in terms of peft.
 _RENAMED = (
@@ -25,6 +28,13 @@ _RENAMED = (
     (re.compile(r"\.lora\.up\."), ".lora_B."),
     (re.compile(r"\.lora_magnitude_vector(\.weight)?$"), ".lora_magnitude_vector"),
 )
+
+
+def parts_of(file: Path) -> set[str]:
+    """Parts of a pipeline that a file has settings for: what others wrote may say of none."""
+    with safe_open(file, framework="pt") as opened:
+        settings = json.loads((opened.metadata() or {}).get(_SETTINGS, "{}"))
+    return {name.partition(".")[0] for name in settings}
 
 
 def check_file(state: Mapping[str, Tensor], prefixes: Sequence[str], file: Path) -> None:

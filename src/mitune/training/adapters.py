@@ -19,7 +19,7 @@ from mitune import libraries
 from mitune.backbones import AdapterRef, Backbone, ModelError
 from mitune.errors import UserError
 from mitune.training.adapted import TEXT_ENCODER, adapted, has_one_encoder, state_of
-from mitune.training.adapter_gate import check_file, check_loaded
+from mitune.training.adapter_gate import check_file, check_loaded, parts_of
 from mitune.training.adapter_weights import FACTS, WEIGHTS, digest
 
 if TYPE_CHECKING:
@@ -126,9 +126,9 @@ def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
     file = Path(str(adapter.path)) / WEIGHTS
     pipeline = backbone.pipeline
     parts = {backbone.network_name: backbone.network}
-    if has_one_encoder(backbone):
-        parts[TEXT_ENCODER] = pipeline.text_encoder
     try:
+        if has_one_encoder(backbone) and TEXT_ENCODER in parts_of(file):
+            parts[TEXT_ENCODER] = pipeline.text_encoder
         # As diffusers reads it: files of others have other names.
         found = pipeline.lora_state_dict(adapter.path, weight_name=WEIGHTS)
         state = found[0] if isinstance(found, tuple) else found

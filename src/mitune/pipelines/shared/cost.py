@@ -17,7 +17,7 @@ from kedro.pipeline.node import Node
 
 from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
-from mitune.pipelines.compare.cost import work_of
+from mitune.pipelines.compare.cost import work_of as bench_work_of
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.by_metric import train_by_metric
 from mitune.pipelines.finetune.nodes import train
@@ -25,6 +25,8 @@ from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.shared.budget import budget_of
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.studies.cost import work_of as studies_work_of
+from mitune.pipelines.studies.parameters import CATEGORIES
 from mitune.prompts import read_splits
 from mitune.training.adapters import AdapterSettings, attach
 from mitune.training.finetuning import Finetuning
@@ -32,6 +34,7 @@ from mitune.training.finetuning import Finetuning
 _LATENT_BYTES = 2  # float16
 _INCREMENT_BYTES = 4
 _ADAPTER_BYTES = 4  # float32 per weight
+_CATEGORIES = f"{CATEGORIES}."  # has prompts of its own
 _COSTLY = (generate_candidates, generate_test_images, train, train_by_metric)
 
 
@@ -59,23 +62,17 @@ class Speed:
 
 def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> list[Cost]:
     """Cost of every node that generates or trains."""
-    prompts: Prompts = catalog.load("params:prompts")
-    folder = catalog.load("prompt_files")
-    tables = read_splits(
-        prompts.source, folder, prompts.categories, prompts.per_category, prompts.seed
-    )
-    counts = {
-        "prompts": len(tables["train"]),
-        "tuning_prompts": len(tables["tuning"]),
-        "test_prompts": len(tables[prompts.evaluate_on]),
-    }
+    counted = list(nodes)
+    counts = _counts("", catalog)
+    if any(name.startswith(_CATEGORIES) for node in counted for name in node.inputs):
+        counts |= _counts(_CATEGORIES, catalog)
     found = []
-    for node in nodes:
+    for node in counted:
         parameters = [catalog.load(name) for name in node.inputs if name.startswith("params:")]
         if node.func in _COSTLY:
             work = [next(p for p in parameters if isinstance(p, Generation | Finetuning))]
         else:
-            work = list(work_of(node, parameters))
+            work = [*bench_work_of(node, parameters), *studies_work_of(node, parameters)]
         texts = next((counts[name] for name in node.inputs if name in counts), 0)
         parts = [
             _generation(node.name, texts, settings, speed)
@@ -86,6 +83,20 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
         if parts:
             found.append(total(parts, node.name))
     return found
+
+
+def _counts(block: str, catalog: CatalogProtocol) -> dict[str, int]:
+    """How many prompts there are in the datasets of `block`, with a dot; "": in the main job's."""
+    prompts = Prompts.model_validate(catalog.load(f"params:{block}prompts"))
+    folder = catalog.load("prompt_files")
+    tables = read_splits(
+        prompts.source, folder, prompts.categories, prompts.per_category, prompts.seed
+    )
+    return {
+        f"{block}prompts": len(tables["train"]),
+        f"{block}tuning_prompts": len(tables["tuning"]),
+        f"{block}test_prompts": len(tables[prompts.evaluate_on]),
+    }
 
 
 def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> Cost:

@@ -18,12 +18,13 @@ from mitune.pipelines.studies.training import train_arms
 _LATER = ("later_candidates", "later_adapter_in")
 
 
-def create_bench(later: bool) -> Pipeline:
+def create_bench(whole: bool) -> Pipeline:
     """prompts, test_prompts -> results, claims, set_facts, figures, comparison.
 
-    `params:bench`: its settings. `later`: whether there are candidates of a second round besides.
+    `params:bench`: its settings. `whole`: whether there are candidates of a second round, and real
+    pictures, besides.
     """
-    return _pool() + rank_stage() + _replays() + _arms(later) + _measured()
+    return _pool() + rank_stage() + _replays() + _arms(whole) + _measured()
 
 
 def _pool() -> Pipeline:
@@ -43,12 +44,11 @@ def _replays() -> Pipeline:
     return _stage("rank", Node(compare, given, "comparison", name="replay"))
 
 
-def _arms(later: bool) -> Pipeline:
+def _arms(whole: bool) -> Pipeline:
     composing = {"measurements": "measurements", "studies": "params:bench"}
     training = {
         "sets": "sets",
         "candidates": "candidates",
-        "real": "real",
         "model": "base_model",
         "adapter_in": "base_adapter",
         "workspace": "workspace",
@@ -56,15 +56,17 @@ def _arms(later: bool) -> Pipeline:
         "studies": "params:bench",
         "resources": "params:resources",
     }
-    if later:
+    nodes = []
+    if whole:
+        encoding = ["sets", "base_model", "params:bench", "params:resources"]
+        nodes.append(Node(encode_real_pictures, encoding, "real", name="encode_real_pictures"))
         composing["later_scores"] = "later_scores"
-        training |= {name: name for name in _LATER}
-    encoding = ["sets", "base_model", "params:bench", "params:resources"]
+        training |= {name: name for name in ("real", *_LATER)}
     merging = ["trained", "base_model", "workspace", "params:bench"]
     return _stage(
         "arms",
         Node(compose_sets, composing, "sets", name="compose_sets"),
-        Node(encode_real_pictures, encoding, "real", name="encode_real_pictures"),
+        *nodes,
         Node(train_arms, training, "trained", name="train_arms"),
         Node(merge_arms, merging, "merged", name="merge_arms"),
     )

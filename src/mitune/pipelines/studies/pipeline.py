@@ -31,7 +31,7 @@ def create_studies() -> Pipeline:
     """
     rounds = (create_arm(_FIRST) + create_arm(_SECOND)).only_nodes(*_ROUNDS)
     bench = Pipeline(
-        create_bench(later=True),
+        create_bench(whole=True),
         namespace=STUDIES,
         inputs={name: name for name in (*_GIVEN, "prompts", "test_prompts")}
         | {
@@ -51,7 +51,7 @@ def create_categories() -> Pipeline:
 
 def _categories() -> Pipeline:
     return Pipeline(
-        prompts() + create_bench(later=False),
+        prompts() + create_bench(whole=False),
         namespace=CATEGORIES,
         inputs={name: name for name in (*_GIVEN, "prompt_files")},
         parameters=_parameters(CATEGORIES) | {"params:prompts": f"params:{CATEGORIES}.prompts"},

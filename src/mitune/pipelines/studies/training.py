@@ -49,13 +49,13 @@ class TrialWork:
 def train_arms(
     sets: pd.DataFrame,
     candidates: Shards,
-    real: Shards,
     model: ModelRef,
     adapter_in: AdapterRef,
     workspace: Workspace,
     finetune: Finetuning,
     studies: Studies,
     resources: Resources,
+    real: Shards | None = None,
     later_candidates: Shards | None = None,
     later_adapter_in: AdapterRef | None = None,
 ) -> Iterator[dict[str, AdapterRef]]:
@@ -67,6 +67,7 @@ def train_arms(
         Naming the arm whose set or settings cannot be trained on.
     """
     pools = {1: (candidates, adapter_in), 2: (later_candidates, later_adapter_in)}
+    pictures = Shards({}) if real is None else real
     trials: dict[str, Trial] = {}
     for name, arm in studies.trained.items():
         if arm.selection is None:
@@ -74,14 +75,16 @@ def train_arms(
         shards, start = pools[arm.round]
         if shards is None or start is None:
             raise UserError(f"arms.{name}.round: there are no candidates of round {arm.round} here")
+        if arm.real and real is None:
+            raise UserError(f"arms.{name}.real: there are no real pictures here")
         for repeat in range(studies.repeats):
             settings = arm.training(finetune, repeat)
             if settings.objective.metric is not None:
                 raise UserError(f"arms.{name}.finetune.objective: names a metric; choose another")
             try:
                 chosen = trainable(
-                    _captioned(set_of(sets, name, repeat), real),
-                    Shards({**shards.files, **real.files}),
+                    _captioned(set_of(sets, name, repeat), pictures),
+                    Shards({**shards.files, **pictures.files}),
                     start,
                     settings,
                 )
