@@ -11,6 +11,7 @@ import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from mitune.candidates import Generation
 from mitune.composition import Pairs, Weighted
 from mitune.errors import UserError
 from mitune.metrics.units import Units
@@ -30,6 +31,7 @@ from mitune.pipelines.compare.table import Entry, costs
 from mitune.pipelines.compare.verdict import verdict
 from mitune.pipelines.compare.wiring import of_arms, without_unread
 from mitune.pipelines.compose.parameters import Compose
+from mitune.pipelines.compose.preflight import check_choices
 from mitune.pipelines.compose.wiring import wired
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
@@ -114,6 +116,20 @@ def test_the_shipped_bench_can_be_trained() -> None:
     }  # fmt: skip
     points = {name: len(method.points(common)) for name, method in bench.methods.items()}
     assert set(points.values()) == {4}
+
+
+@pytest.mark.parametrize("env", ["sd21", "sdxl", "sd35", "miniature-sd3"])
+def test_the_bench_can_be_trained_on_other_models(env: str, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.chdir(ROOT)
+    bootstrap_project(ROOT)
+    with KedroSession.create(ROOT, env=env) as session:
+        catalog = session.load_context().catalog
+        given = catalog.load("parameters")
+        metrics = Metrics.model_validate(catalog.load("params:metrics"))
+    choices = {k: Compose.model_validate(v) for k, v in given.items() if k.startswith("compose")}
+    check_choices(choices, Generation.model_validate(given["generate"]), metrics)
+    common = Finetuning.model_validate(given["finetune"])
+    check_methods(METHODS, Compare.model_validate(given["compare"]), choices, common, metrics)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
 from mitune.jobs import run
-from mitune.metrics import MetricConfig
 from mitune.pipelines.compare.cells import Trial, TrialWork, diverged_key
 from mitune.pipelines.compare.points import Method
 from mitune.pipelines.compare.tuning import NO_DISTANCES, headline_of, tuned_on, tuning_cell
@@ -57,12 +56,18 @@ def try_points(
         If the set is not as the objective needs it, or its metric cannot read a prompt of it.
     """
     headline = headline_of(metrics)
-    metric = _metric(method.training(common, {}), metrics)
+    reads = [*headline.scorers.values()]
     trials = []
     for point, settings in method.points(common).items():
         selection = trainable(finetuning_set, candidates, adapter_in, settings)
         given = (selection, model, adapter_in, workspace.scratch, settings, resources)
-        training = training_by(metric, *given) if metric else plain_training(*given)
+        if settings.objective.metric is None:
+            training = _plain_training(*given)
+        else:
+            metric = chosen_metric("compare", settings, metrics)
+            metric.check(sorted(set(selection["prompt"])))
+            reads += [metric] * (metric not in reads)
+            training = training_by(metric, *given)
         there = workspace.copy_adapter(training.key, training.scratch / training.key)
         trials.append(Trial(point, training, there, tuned_on(evaluation, tuning)))
 
@@ -80,7 +85,6 @@ def try_points(
         return trial.point in finished
 
     work = TrialWork(CellWork(tuning_prompts, headline, NO_DISTANCES, resources))
-    reads = [*headline.scorers.values(), *([metric] if metric else [])]
     executor = executor_of(resources, model, *reads)
     with tqdm(total=len(trials), initial=len(finished), desc="points", unit="point") as progress:
         for result in run(trials, work, is_finished, executor):
@@ -92,7 +96,7 @@ def try_points(
             progress.update()
 
 
-def plain_training(
+def _plain_training(
     selection: pd.DataFrame,
     model: ModelRef,
     adapter_in: AdapterRef,
@@ -103,9 +107,3 @@ def plain_training(
     """The training of an objective that needs no metric."""
     key = adapter_key(selection, model, adapter_in, settings)
     return Training(selection, model, adapter_in, scratch, key, settings, resources)
-
-
-def _metric(settings: Finetuning, metrics: Metrics) -> MetricConfig | None:
-    if settings.objective.metric is None:
-        return None
-    return chosen_metric("compare", settings, metrics)
