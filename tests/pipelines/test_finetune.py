@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from mitune.backbones import AdapterRef, Backbone, ModelRef, open_backbone
 from mitune.composition import Pairs
 from mitune.datasets import AdapterDataset, Workspace
+from mitune.datasets.shard_file import write_shard
 from mitune.datasets.shards import Shards, shards_in
 from mitune.errors import UserError
 from mitune.objectives import SFT
@@ -91,7 +92,7 @@ def candidates(tmp_path: Path) -> Shards:
     shard = pd.DataFrame({"image_index": [0, 1], "latent": [row.tobytes() for row in latents]})
     shard.attrs = {"latent_shape": [8, 8, 8]}
     (tmp_path / "shards").mkdir()
-    shard.to_parquet(tmp_path / "shards/p.parquet")
+    write_shard(shard, tmp_path / "shards/p.parquet")
     return shards_in(tmp_path / "shards")
 
 
@@ -135,7 +136,7 @@ def test_every_line_of_a_set_gets_the_latent_of_its_own_picture(
 ) -> None:
     other = candidates["p"].assign(image_index=[1, 0])
     other.attrs = {"latent_shape": [8, 8, 8]}
-    other.to_parquet(tmp_path / "shards/q.parquet")
+    write_shard(other, tmp_path / "shards/q.parquet")
     both = shards_in(tmp_path / "shards")
     chosen = pd.DataFrame(
         {
