@@ -22,9 +22,9 @@ from mitune.errors import UserError
 from mitune.objectives import SFT
 from mitune.objectives.diffusion_dpo import DiffusionDPO
 from mitune.pipelines.finetune.key import adapter_key, training_code
-from mitune.pipelines.finetune.log import read_log, write_log
 from mitune.pipelines.finetune.nodes import train, with_latents
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.training_log import read_log, write_log
 from mitune.training.adapter_weights import WEIGHTS, digest
 from mitune.training.adapters import AdapterSettings
 from mitune.training.checkpoint import Checkpoint, TrainingStep

@@ -9,6 +9,7 @@ import yaml
 from safetensors.torch import load_file
 
 from mitune.backbones import ModelRef
+from mitune.datasets.shard_file import write_shard
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
 from mitune.example_sets import PicturePairs
@@ -141,7 +142,7 @@ def test_finished_parts_are_found_again_and_nothing_is_opened(
     arguments = examples, model, workspace, Resources(executor="serial")
     for part in encode_pictures(settings, *arguments):
         for name, table in part.items():
-            table.to_parquet(folder / f"{name}.parquet")
+            write_shard(table, folder / f"{name}.parquet")
     gone = ModelRef(str(tmp_path / "model"), model.digest)  # of the same name, without weights
     weights = shutil.ignore_patterns("*.safetensors")
     shutil.copytree(model.path, gone.path, ignore=weights)

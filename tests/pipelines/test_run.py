@@ -99,7 +99,7 @@ def test_the_miniature_can_be_trained_from_nothing(project: Path) -> None:
 
 BAD_PROMPTS = {
     "missing": (None, "color_train.txt: not found"),
-    "empty": (b"", "color_train.txt: no prompts"),
+    "empty": (b"", "color_train.txt: is empty"),
     "blank": (b"a red star\n\na blue star\n", "color_train.txt:2: blank prompt"),
     "duplicated": (b"a red star\na red star\n", "color_train.txt:2: duplicate of line 1"),
     "not utf-8": (b"a red star\n\xff\xfe\n", "color_train.txt:2: not UTF-8"),

@@ -364,6 +364,7 @@ def test_the_page_shows_published_rows_where_the_metric_is_the_same(
             pictures=pictures,
             changes=largest_changes(*evaluations, "judge"),
             samples={arm.name: catalog.load(f"{arm.name}.samples") for arm in arms},
+            surveys={},
         )
     section = page.split("<h2>Beside the published figures</h2>")[1].split("<h2>")[0]
     assert section.count("<table>") == len(found.panels) == 6

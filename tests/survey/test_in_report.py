@@ -15,7 +15,7 @@ from mitune.hooks.lineage import open_plan
 from mitune.survey.simulation import Respondents, simulate
 from mitune.survey.storage import Answers
 from mitune.survey.study import Study
-from tests.pipelines.conftest import finished, project, run  # noqa: F401
+from tests.pipelines.conftest import finished, project, run, untouched  # noqa: F401
 
 pytestmark = pytest.mark.slow
 

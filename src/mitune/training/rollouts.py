@@ -144,14 +144,18 @@ class RolledExamples(ExamplesTask[Trajectory, Transitions]):
         )
 
     def state(self) -> Mapping[str, Any]:
-        """The trajectories, and the step they were made at."""
+        """The trajectories, and the step they were made at; nothing before the first."""
+        if self._made_at < 0:
+            return {}
         tensors = {name: getattr(self._trajectories, name) for name in _TENSORS}
         numbers = self._trajectories.captions.numbers
         return {"made_at": self._made_at, "numbers": numbers, **tensors}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """As they were."""
-        self._made_at = int(state["made_at"])
+        self._made_at = int(state.get("made_at", -1))
+        if self._made_at < 0:
+            return
         tensors = {name: state[name] for name in _TENSORS}
         self._trajectories = Trajectory(captions=self._captions(state["numbers"]), **tensors)
 

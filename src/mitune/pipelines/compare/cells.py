@@ -13,10 +13,10 @@ from mitune.backbones import AdapterRef
 from mitune.candidates import Generation
 from mitune.jobs import Rank, Worker
 from mitune.pipelines.compare.tuning import tuning_cell
-from mitune.pipelines.finetune.log import write_log
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.guidance_grid.cells import Cell
 from mitune.pipelines.guidance_grid.nodes import CellWork
+from mitune.pipelines.shared.training_log import write_log
 from mitune.training.adapter_weights import digest
 
 DIVERGED, SETTINGS = "diverged", "settings"

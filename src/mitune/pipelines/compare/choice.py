@@ -20,10 +20,10 @@ from mitune.pipelines.compare.cells import DIVERGED, SETTINGS
 from mitune.pipelines.compare.points import Method
 from mitune.pipelines.compare.tuning import NO_DISTANCES, headline_of, tuned_on, tuning_cell
 from mitune.pipelines.evaluate.parameters import Evaluation
-from mitune.pipelines.finetune.log import read_log
 from mitune.pipelines.guidance_grid.cells import read_cell
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.shared.metrics import Metrics
+from mitune.pipelines.shared.training_log import read_log
 from mitune.training.adapter_weights import facts_of
 from mitune.training.finetuning import Finetuning
 

@@ -16,9 +16,9 @@ from mitune.jobs import alone, together
 from mitune.objectives import Objective, Online
 from mitune.objectives.rows.table import ExampleTable
 from mitune.pipelines.finetune.key import adapter_key
-from mitune.pipelines.finetune.log import read_log, write_log
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.training_log import read_log, write_log
 from mitune.pipelines.shared.workers import ReadsFiles, ranks_of
 from mitune.training.checkpoint import TrainingStep
 from mitune.training.finetuning import Finetuning, check_start

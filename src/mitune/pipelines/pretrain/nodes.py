@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pandas as pd
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from mitune.pipelines.shared.training_log import log_table
 from mitune.pretraining import (
     autoencoder,
     card,
@@ -30,7 +30,7 @@ Stage = Callable[[PretrainRecipe, Path, Accelerator], Iterator[TrainingStep]]
 
 def _run(stage: Stage, recipe: PretrainRecipe, folder: Path, name: str) -> pd.DataFrame:
     steps = tqdm(stage(recipe, folder, Accelerator()), desc=name, unit="step")
-    return pd.DataFrame([asdict(step) for step in steps])
+    return log_table(steps)
 
 
 def train_vae(recipe: PretrainRecipe, folder: Path) -> pd.DataFrame:

@@ -14,10 +14,10 @@ from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
 from mitune.jobs import Rank, Worker, run
 from mitune.pipelines.finetune.key import adapter_key
-from mitune.pipelines.finetune.log import write_log
 from mitune.pipelines.finetune.nodes import trainable
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.training_log import write_log
 from mitune.pipelines.shared.workers import executor_of
 from mitune.pipelines.studies.parameters import Studies, adapter_name
 from mitune.pipelines.studies.sets import REAL, set_of
