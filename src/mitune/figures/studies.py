@@ -35,5 +35,6 @@ def arms_by_mean(
             if arm == against:
                 axis.axvspan(low, high, color=QUIET, alpha=0.25, lw=0)
         axis.set_yticks(places, [labels[arm] for arm in arms] if axis is axes[0] else [])
+        axis.set_ylim(0.4, len(arms) + 0.6)
         axis.set_xlabel(units.axis(metric))
     return figure
