@@ -1,12 +1,14 @@
 """Pictures of files as models read them, and as latents."""
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
-from mitune.example_sets import Example, Picture
+from mitune.example_sets import Example, ExampleError, Picture
 from mitune.example_sets.encoding import encoded
 from mitune.example_sets.index import index
 from mitune.example_sets.pictures import squared
@@ -71,3 +73,19 @@ def test_each_picture_is_encoded_once_as_the_model_encodes_it(shared_backbone) -
     latents = [np.frombuffer(row, np.float16).reshape(shape) for row in found["latent"]]
     torch.testing.assert_close(torch.tensor(np.stack(latents)), wanted, atol=2e-3, rtol=0)
     assert list(encoded(shared_backbone, examples, table, {}, batch_size=2)) == []
+    with pytest.raises(ExampleError, match=r"^3: is not what it was when the set was read"):
+        list(encoded(shared_backbone, examples[:1], table, facts, batch_size=2))
+
+
+def test_files_are_read_no_further_than_the_last_picture(shared_backbone) -> None:
+    picture = Picture(png(1, 64, 64), "1")
+    example = Example("a star", {"image": picture}, "1")
+
+    def endless() -> Iterator[Example]:
+        while True:
+            yield example
+
+    table = index(endless(), "keep", most=1)
+    facts = {part: {"key": "k", "made_by": {}} for part in table["shard"]}
+    ((_, found),) = encoded(shared_backbone, endless(), table, facts, batch_size=2)
+    assert len(found) == 1

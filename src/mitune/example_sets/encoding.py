@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mitune.backbones import Backbone
-from mitune.example_sets.base import Example, Picture
+from mitune.example_sets.base import Example, ExampleError, Picture
 from mitune.example_sets.index import digest
 from mitune.example_sets.pictures import squared
 
@@ -25,6 +25,11 @@ def encoded(
 
     Columns: picture, image_index, latent (float16 bytes); attrs: latent_shape, and `key` and
     `made_by` of its facts. No more than a part or two are in memory.
+
+    Raises
+    ------
+    ExampleError
+        If a picture is not among the examples any more.
     """
     places = index.drop_duplicates("picture")
     places = places[places["shard"].isin(set(facts))]
@@ -37,6 +42,14 @@ def encoded(
         if found[part].keys() == missing[part]:
             rows = places[places["shard"] == part].sort_values("image_index")
             yield part, _encoded_part(backbone, rows, found.pop(part), facts[part], batch_size)
+            if not found:
+                return
+    for part, there in found.items():
+        gone = places[(places["shard"] == part) & ~places["picture"].isin(there.keys())]
+        raise ExampleError(
+            f"{gone['where'].iloc[0]}: is not what it was when the set was read; read it again "
+            "(node read_examples)"
+        )
 
 
 def _pictures(examples: Iterable[Example], wanted: Set[str]) -> Iterator[tuple[str, Picture]]:
