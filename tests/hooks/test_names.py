@@ -112,8 +112,8 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 def test_an_executor_that_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Resources(executor="slurm", workers=2, device="cuda").workers == 2  # looked for there
-    with pytest.raises(ValidationError, match="needs to know how many tasks: set workers"):
+    with pytest.raises(ValidationError, match=r"workers\n.*needs to know how many tasks"):
         Resources(executor="slurm")
     monkeypatch.setattr("mitune.pipelines.shared.resources.find_spec", lambda name: None)
-    with pytest.raises(ValidationError, match=r"needs ray: pip install 'mitune\[ray\]'"):
+    with pytest.raises(ValidationError, match=r"executor\n.*needs ray: pip install 'mitune"):
         Resources(executor="ray")

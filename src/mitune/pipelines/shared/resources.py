@@ -7,8 +7,15 @@ from importlib.util import find_spec
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
-from typing_extensions import Self
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
 from mitune.backbones.base import pick_device
 
@@ -32,32 +39,42 @@ class Resources(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    # First: what the others may be depends on it.
+    executor: Literal["auto", "serial", "processes", "ray", "slurm"] = Field(
+        default="auto", exclude=True
+    )
     device: str = Field(default="auto", exclude=True)
     batch_size: PositiveInt = Field(default=64, exclude=True)
     compile: bool = Field(default=False, exclude=True)
     gradient_checkpointing: bool = Field(default=False, exclude=True)
     offload: bool = Field(default=False, exclude=True)
     checkpoint_seconds: PositiveFloat = Field(default=60.0, exclude=True)
-    workers: Literal["auto"] | PositiveInt = Field(default="auto", exclude=True)
-    executor: Literal["auto", "serial", "processes", "ray", "slurm"] = Field(
-        default="auto", exclude=True
+    workers: Literal["auto"] | PositiveInt = Field(
+        default="auto", exclude=True, validate_default=True
     )
     slurm: Mapping[str, bool | int | float | str] = Field(default_factory=dict, exclude=True)
 
-    @model_validator(mode="after")
-    def _is_there(self) -> Self:
-        if self.executor in _ELSEWHERE:
-            library = _ELSEWHERE[self.executor]
-            if find_spec(library) is None:
-                raise ValueError(
-                    f"executor {self.executor} needs {library}: pip install "
-                    f"'mitune[{self.executor}]'"
-                )
-        else:
-            pick_device(self.device)
-        if self.executor == "slurm" and self.workers == "auto":
-            raise ValueError("executor slurm needs to know how many tasks: set workers")
-        return self
+    @field_validator("executor")
+    @classmethod
+    def _is_installed(cls, executor: str) -> str:
+        library = _ELSEWHERE.get(executor)
+        if library and find_spec(library) is None:
+            raise ValueError(f"needs {library}: pip install 'mitune[{executor}]'")
+        return executor
+
+    @field_validator("device")
+    @classmethod
+    def _is_there(cls, device: str, info: ValidationInfo) -> str:
+        if info.data.get("executor") not in _ELSEWHERE:
+            pick_device(device)
+        return device
+
+    @field_validator("workers")
+    @classmethod
+    def _are_counted(cls, workers: str | int, info: ValidationInfo) -> str | int:
+        if info.data.get("executor") == "slurm" and workers == "auto":
+            raise ValueError("executor slurm needs to know how many tasks to submit; set it")
+        return workers
 
     @property
     def torch_device(self) -> torch.device:
