@@ -1,5 +1,6 @@
 """From a campaign's pictures to the page, through the catalog."""
 
+import socket
 from pathlib import Path
 
 import click
@@ -147,6 +148,20 @@ def test_both_surveys_of_a_campaign_on_one_page(standing: Path, rng) -> None:
         plan = open_plan(session.load_context().catalog, ["survey_analysis"])
         states = {n.name: plan.state(n) for n in pipelines["survey_analysis"].nodes}
     assert states["survey.tabulate"].reasons == ("input survey_answers",)
+
+
+def test_an_address_that_is_taken_is_said_before_anything_is_made(standing: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = command(standing, "methods", "nobody", f"--port={port}")
+    assert said == (
+        f"Error: 127.0.0.1, port {port}: Address already in use; "
+        "choose another with --port or --host\n"
+    )
+    assert "nobody-has-this-name" in command(
+        standing, "methods", "nobody", "--host=nobody-has-this-name"
+    )
+    assert "99999" in command(standing, "methods", "nobody", "--port=99999")
 
 
 def test_without_answers_there_is_one_line(standing: Path) -> None:

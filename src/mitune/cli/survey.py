@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,13 @@ def _serving(command: Callable[..., None]) -> Callable[..., None]:
     """What `metrics` and `methods` have in common."""
     for option in (
         click.option("--code", default="", help="Access code that starting a survey asks for."),
-        click.option("--port", default=8000, show_default=True, help="Where to listen."),
+        click.option(
+            "--port",
+            type=click.IntRange(1, 65535),
+            default=8000,
+            show_default=True,
+            help="Where to listen.",
+        ),
         click.option("--host", default=_LOOPBACK[0], show_default=True, help="0.0.0.0: for all."),
         env_option,
         click.argument("campaign"),
@@ -134,6 +141,7 @@ def _serve(
 
     from mitune.survey.app import create_app
 
+    listening = _listen(host, port)
     study = study_of(kind, project, campaign, env)
     with campaign_catalog(project, env, campaign) as catalog:
         answers = answers_in(catalog)
@@ -149,7 +157,20 @@ def _serve(
         click.echo("Anyone who can reach this machine can answer, and nothing is encrypted: give")
         click.echo("--code, and put a server with TLS in front (docs/surveys.md).")
     # No log of requests: addresses of people are nobody's business.
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    config = uvicorn.Config(app, log_level="warning", access_log=False)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Take the address before anything is made, or say in one line why not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]
+        raise click.ClickException(
+            f"{host}, port {port}: {reason}; choose another with --port or --host"
+        ) from None
 
 
 def _analysis(campaign: str, env: str | None) -> str:
