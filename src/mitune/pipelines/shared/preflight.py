@@ -97,13 +97,13 @@ def check_guidance(name: str, settings: Generation, model: ModelRef) -> None:
     UserError
         Naming the field.
     """
-    for field, parser in settings.guidance.parsers.items():
-        require_parser(parser, f"{name}.guidance.{field}")
     if settings.guidance.reads_attention and family_of(model).network_name != "unet":
         raise UserError(
             f"{name}.guidance.kind is {settings.guidance.kind!r}, which reads a UNet's attention; "
             f"{model.path} attends to texts and image jointly: use classifier_free"
         )
+    for field, parser in settings.guidance.parsers.items():
+        require_parser(parser, f"{name}.guidance.{field}")
 
 
 def check_metrics(metrics: Metrics) -> None:
