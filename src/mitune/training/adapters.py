@@ -63,6 +63,7 @@ def attach(backbone: Backbone, settings: AdapterSettings, seed: int) -> None:
     )
     network: Any = backbone.network
     seeded(lambda: network.add_adapter(config, adapter_name=NAME), seed)
+    _use_gram(backbone)
     _require_gradients(backbone.network)
 
 
@@ -111,6 +112,13 @@ def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
             f"{Path(str(adapter.path)) / WEIGHTS}: the adapter cannot be read "
             f"({type(error).__name__}); rerun the finetune stage that wrote it"
         ) from error
+    _use_gram(backbone)
+
+
+def _use_gram(backbone: Backbone) -> None:
+    from mitune.training.gram_dora import use_gram  # peft is read when it is used
+
+    use_gram(backbone.network)
 
 
 def settings_of(adapter: AdapterRef) -> AdapterSettings:
