@@ -1,94 +1,128 @@
-"""Generation with MI against plain diffusers sampling of the same images, as ratios in one run.
+"""Generation with MI against diffusers, and against the released loop.
 
-    python benchmarks/generation.py
-
-The network evaluations are the same; the ratio says what the scores cost, and what filling
-batches across prompts saves when M is small.
+The network evaluations are the same; ratios say what the scores cost, what filling batches across
+prompts saves where M is small, and what merging an adapter saves after the first round.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pandas as pd
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DDPMScheduler, DiffusionPipeline
 
-from mitune.backbones import AdapterRef, ModelRef, open_backbone
-from mitune.candidates import Generation, Scoring, Source, generate
-from mitune.estimators import PathScore
+from benchmarks.ratios import Row, in_turn
+from mitune.backbones import AdapterRef, Backbone, ModelRef, open_backbone
+from mitune.candidates import Generation, Source, generate
 from mitune.guidance import ClassifierFree
+from mitune.training import adapters
+from mitune.training.adapters import AdapterSettings
 
-MODEL, PROMPTS, IMAGES, STEPS, BATCH, REPEATS = "data/06_models/miniature-sd", 16, 4, 10, 64, 3
-
-
-def timed(action: Callable[[], object]) -> float:
-    """Median seconds of `REPEATS` runs after one to warm up."""
-    action()
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return sorted(seconds)[REPEATS // 2]
+MODEL = ModelRef("data/06_models/miniature-sd", "shipped")
+CPU = torch.device("cpu")
+STEPS, BATCH, SCALE, REPEATS = 5, 64, 2.0, 3
+PROMPTS = {4: 16, 16: 4, 50: 2}  # by M
+COLOURS = ("blue", "green", "black", "cyan")
 
 
-def main() -> None:
-    """Print a small table."""
-    texts = [f"a red circle and a {c} square" for c in ("blue", "green", "black", "cyan")] * 4
-    prompts = pd.DataFrame(
-        {"prompt_id": [str(i) for i in range(PROMPTS)], "category": "color", "prompt": texts}
+def rows() -> Iterator[Row]:
+    """M of the miniature, of the papers and between; a round with an adapter."""
+    pipeline, backbone = diffusers_pipeline(), open_backbone(MODEL, CPU)
+    for images, prompts in PROMPTS.items():
+        name = f"M = {images}, with the path score"
+        ours = (name, mitune(backbone, images))
+        count = (prompts * images, "images/s")
+        yield in_turn("generation", ours, ("diffusers", plain(pipeline, images)), REPEATS, count)
+        yield in_turn(
+            "generation", ours, ("the released loop", released(pipeline, images)), REPEATS, count
+        )
+    tuned = open_backbone(MODEL, CPU)
+    adapters.attach(tuned, AdapterSettings(), seed=0)
+    merged = open_backbone(MODEL, CPU)
+    adapters.attach(merged, AdapterSettings(), seed=0)
+    adapters.fuse(merged)
+    yield in_turn(
+        "generation",
+        ("M = 16, with a DoRA adapter", mitune(merged, 16)),
+        ("the released loop", released(tuned.pipeline, 16)),
+        REPEATS,
+        (PROMPTS[16] * 16, "images/s"),
     )
-    pipeline = DiffusionPipeline.from_pretrained(MODEL, torch_dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
 
-    def plain() -> None:
-        """diffusers, a prompt at a time, as the released code does."""
-        for text in texts:
+
+def diffusers_pipeline() -> Any:
+    """The miniature, with the ancestral sampler."""
+    pipeline = DiffusionPipeline.from_pretrained(MODEL.path, torch_dtype=torch.float32)
+    pipeline.scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def texts(images: int) -> list[str]:
+    """As many prompts as there are at this M."""
+    count = PROMPTS[images]
+    return [f"a red circle and a {COLOURS[number % 4]} square" for number in range(count)]
+
+
+def plain(pipeline: Any, images: int) -> Callable[[], object]:
+    """A prompt at a time, no scores."""
+
+    def run() -> None:
+        for text in texts(images):
             pipeline(
                 text,
-                num_images_per_prompt=IMAGES,
+                num_images_per_prompt=images,
                 num_inference_steps=STEPS,
-                guidance_scale=2.0,
+                guidance_scale=SCALE,
                 output_type="latent",
             )
 
-    def plain_batched() -> None:
-        """diffusers, all prompts in one batch."""
-        pipeline(
-            texts,
-            num_images_per_prompt=IMAGES,
-            num_inference_steps=STEPS,
-            guidance_scale=2.0,
-            output_type="latent",
-        )
-
-    reference = ModelRef(MODEL, "shipped")
-    backbone = open_backbone(reference, torch.device("cpu"))
-    source = Source(reference, AdapterRef(None), "benchmark")
-
-    def ours(path: PathScore | None) -> Callable[[], object]:
-        settings = Generation(
-            images_per_prompt=IMAGES,
-            steps=STEPS,
-            guidance=ClassifierFree(scale=2.0),
-            scoring=Scoring(path=path),
-        )
-        return lambda: list(generate(backbone, source, prompts, settings, BATCH))
-
-    base = timed(plain)
-    rows = {
-        "diffusers, prompt by prompt": base,
-        "diffusers, one batch": timed(plain_batched),
-        "mitune, batches across prompts": timed(ours(None)),
-        "mitune, with the path score": timed(ours(PathScore())),
-    }
-    images = PROMPTS * IMAGES
-    print(f"{images} images, {STEPS} steps, {torch.get_num_threads()} threads")
-    for name, seconds in rows.items():
-        print(f"{name:34s} {images / seconds:7.1f} images/s   x{base / seconds:.2f}")
+    return run
 
 
-if __name__ == "__main__":
-    main()
+def released(pipeline: Any, images: int) -> Callable[[], object]:
+    """As the authors' script: a prompt at a time, MI on the path, the best image decoded."""
+    scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
+    weights = scheduler.betas / (1 - scheduler.alphas_cumprod) / 2
+
+    @torch.no_grad()
+    def run() -> None:
+        for text in texts(images):
+            conditional, unconditional = pipeline.encode_prompt(text, CPU, images, True)
+            embeddings = torch.cat([unconditional, conditional])
+            scheduler.set_timesteps(STEPS)
+            latents = torch.randn(images, *_latent_shape(pipeline))
+            terms = []
+            for t in scheduler.timesteps:
+                both = scheduler.scale_model_input(torch.cat([latents] * 2), t)
+                eps = pipeline.unet(both, t, embeddings, return_dict=False)[0]
+                eps_u, eps_c = eps.chunk(2)
+                if t > 50:
+                    square = (eps_u - eps_c).flatten(1).square().sum(1)
+                    terms.append(weights[t] * square.cpu())
+                guided = eps_u + SCALE * (eps_c - eps_u)
+                latents = scheduler.step(guided, t, latents, return_dict=False)[0]
+            best = torch.stack(terms).mean(0).argmax()
+            pipeline.vae.decode(latents[[best]] / pipeline.vae.config.scaling_factor)
+
+    return run
+
+
+def _latent_shape(pipeline: Any) -> tuple[int, int, int]:
+    config = pipeline.unet.config
+    return config.in_channels, config.sample_size, config.sample_size
+
+
+def mitune(backbone: Backbone, images: int) -> Callable[[], object]:
+    """Batches across prompts, with the path score."""
+    found = texts(images)
+    prompts = pd.DataFrame(
+        {"prompt_id": [str(i) for i in range(len(found))], "category": "color", "prompt": found}
+    )
+    settings = Generation(
+        images_per_prompt=images, steps=STEPS, guidance=ClassifierFree(scale=SCALE)
+    )
+    source = Source(MODEL, AdapterRef(None), "benchmark")
+    return lambda: list(generate(backbone, source, prompts, settings, BATCH))

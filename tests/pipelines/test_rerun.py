@@ -427,6 +427,16 @@ def test_cost_is_counted_before_anything_runs(project: Path, finished) -> None:
     assert rows["all"][:3] == ["32", "180", "16"]
 
 
+def test_cost_on_many_devices(project: Path) -> None:
+    many = ("--devices=1", "--devices=1000")
+    found = kedro_here(project, "cost", "--env=smoke", "--pipeline=mitune", *many)
+    assert found.returncode == 0, found.stderr
+    rows = {line.split()[0]: line.split()[1:] for line in found.stdout.splitlines() if line}
+    one, thousand = (rows[count] for count in ("1", "1,000"))
+    assert one[:4] == thousand[:4] and one[4] != "0%" == thousand[4]  # one job a stage
+    assert "No stage has more than 1 jobs" in found.stdout
+
+
 def test_lineage_leads_back_to_model_and_prompts(copy: Path) -> None:
     found = kedro_here(copy, "lineage", "round_2.adapter", "--env=smoke")
     assert found.returncode == 0, found.stderr

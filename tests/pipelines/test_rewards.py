@@ -26,8 +26,9 @@ from mitune.pipeline_registry import register_pipelines
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.finetune.wiring import wired
 from mitune.pipelines.prompts.parameters import Prompts
-from mitune.pipelines.shared.cost import Speed, cost_of
+from mitune.pipelines.shared.cost import cost_of
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.speed import Speed
 from mitune.training.adapter_weights import WEIGHTS, digest
 from mitune.training.adapters import AdapterSettings
 from mitune.training.features import with_features

@@ -79,6 +79,7 @@ def _add(module: Any, settings: AdapterSettings, targets: list[str], seed: int) 
         target_modules=targets,
     )
     seeded(lambda: module.add_adapter(config, adapter_name=NAME), seed)
+    _use_gram(module)
     _require_gradients(module)
 
 
@@ -146,6 +147,13 @@ def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
         if name in getattr(part, "peft_config", {}):
             own = libraries.peft.get_peft_model_state_dict(part, adapter_name=name)
         check_loaded(part, state, own, prefix, file)
+        _use_gram(part)
+
+
+def _use_gram(module: nn.Module) -> None:
+    from mitune.training.gram_dora import use_gram  # peft is read when it is used
+
+    use_gram(module)
 
 
 def settings_of(adapter: AdapterRef) -> AdapterSettings:

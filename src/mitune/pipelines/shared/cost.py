@@ -1,22 +1,21 @@
-"""What a run will cost, counted before it starts and timed on a few network calls.
+"""What a run will cost, counted before it starts.
 
 Nothing is subtracted for what is already done.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from accelerate import Accelerator
+import numpy as np
+import pandas as pd
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
-from mitune.backbones import Backbone, open_backbone
 from mitune.candidates import Generation
+from mitune.candidates.batch import batches
+from mitune.jobs.schedule import Conditions, Schedule, simulate
 from mitune.pipelines.compare.cost import work_of as bench_work_of
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.finetune.by_metric import train_by_metric
@@ -25,10 +24,10 @@ from mitune.pipelines.generate.nodes import generate_candidates
 from mitune.pipelines.prompts.parameters import Prompts
 from mitune.pipelines.shared.budget import budget_of
 from mitune.pipelines.shared.resources import Resources
+from mitune.pipelines.shared.speed import Speed
 from mitune.pipelines.studies.cost import work_of as studies_work_of
 from mitune.pipelines.studies.parameters import CATEGORIES
 from mitune.prompts import read_splits
-from mitune.training.adapters import AdapterSettings, attach
 from mitune.training.finetuning import Finetuning
 
 _LATENT_BYTES = 2  # float16
@@ -40,7 +39,10 @@ _COSTLY = (generate_candidates, generate_test_images, train, train_by_metric)
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one node. `seconds` leaves out loading, measuring and drawing."""
+    """Of one node. `seconds` leaves out loading, measuring and drawing.
+
+    `jobs`: its parts that devices can share, in seconds of one of them.
+    """
 
     node: str
     images: int = 0
@@ -48,24 +50,16 @@ class Cost:
     training: int = 0  # of the network on one latent, with gradients
     bytes: int = 0
     seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Speed:
-    """Seconds per latent, and the sizes that only the model knows."""
-
-    evaluation: float
-    training: float
-    latent_numel: int
-    adapter_numel: int
+    jobs: tuple[float, ...] = ()
 
 
 def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> list[Cost]:
     """Cost of every node that generates or trains."""
     counted = list(nodes)
-    counts = _counts("", catalog)
+    tables = _prompts("", catalog)
     if any(name.startswith(_CATEGORIES) for node in counted for name in node.inputs):
-        counts |= _counts(_CATEGORIES, catalog)
+        tables |= _prompts(_CATEGORIES, catalog)
+    resources: Resources = catalog.load("params:resources")
     found = []
     for node in counted:
         parameters = [catalog.load(name) for name in node.inputs if name.startswith("params:")]
@@ -73,9 +67,9 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
             work = [next(p for p in parameters if isinstance(p, Generation | Finetuning))]
         else:
             work = [*bench_work_of(node, parameters), *studies_work_of(node, parameters)]
-        texts = next((counts[name] for name in node.inputs if name in counts), 0)
+        table = next((tables[name] for name in node.inputs if name in tables), pd.DataFrame())
         parts = [
-            _generation(node.name, texts, settings, speed)
+            _generation(node.name, table, settings, resources.batch_size, speed)
             if isinstance(settings, Generation)
             else _finetuning(node.name, settings, speed)
             for settings in work
@@ -85,95 +79,59 @@ def cost_of(nodes: Iterable[Node], catalog: CatalogProtocol, speed: Speed) -> li
     return found
 
 
-def _counts(block: str, catalog: CatalogProtocol) -> dict[str, int]:
-    """How many prompts there are in the datasets of `block`, with a dot; "": in the main job's."""
+def _prompts(block: str, catalog: CatalogProtocol) -> dict[str, pd.DataFrame]:
+    """Prompts by the datasets of `block`, with a dot; "": by the main job's."""
     prompts = Prompts.model_validate(catalog.load(f"params:{block}prompts"))
     folder = catalog.load("prompt_files")
     tables = read_splits(
         prompts.source, folder, prompts.categories, prompts.per_category, prompts.seed
     )
     return {
-        f"{block}prompts": len(tables["train"]),
-        f"{block}tuning_prompts": len(tables["tuning"]),
-        f"{block}test_prompts": len(tables[prompts.evaluate_on]),
+        f"{block}prompts": tables["train"],
+        f"{block}tuning_prompts": tables["tuning"],
+        f"{block}test_prompts": tables[prompts.evaluate_on],
     }
 
 
-def _generation(name: str, prompts: int, settings: Generation, speed: Speed) -> Cost:
-    images = prompts * settings.images_per_prompt
+def _generation(
+    name: str, prompts: pd.DataFrame, settings: Generation, batch_size: int, speed: Speed
+) -> Cost:
+    images = len(prompts) * settings.images_per_prompt
     scoring = settings.scoring
     sampling = settings.sampled_by.evaluations(settings.steps)
-    evaluations = round(images * (sampling + scoring.evaluations_per_image))
+    each = sampling + scoring.evaluations_per_image
+    evaluations = round(images * each)
+    jobs = tuple(
+        len(job.prompts) * settings.images_per_prompt * each * speed.evaluation
+        for job in batches(prompts, settings, batch_size)
+    )
     increments = sum(e.strata for e in scoring.drawn.values()) + settings.steps * bool(scoring.path)
     size = images * (speed.latent_numel * _LATENT_BYTES + increments * _INCREMENT_BYTES)
-    return Cost(name, images, evaluations, 0, size, evaluations * speed.evaluation)
+    return Cost(name, images, evaluations, 0, size, evaluations * speed.evaluation, jobs)
 
 
 def _finetuning(name: str, settings: Finetuning, speed: Speed) -> Cost:
     budget = budget_of(settings)
     size = speed.adapter_numel * _ADAPTER_BYTES
     seconds = budget.evaluations * speed.evaluation + budget.trained * speed.training
-    return Cost(name, budget.trajectories, budget.evaluations, budget.trained, size, seconds)
+    counted = budget.trajectories, budget.evaluations, budget.trained
+    return Cost(name, *counted, size, seconds, (seconds,))
 
 
-def calibrate(catalog: CatalogProtocol, repeats: int = 3) -> Speed:
-    """Time a few evaluations and training steps of the model at the batch size of the run."""
-    resources: Resources = catalog.load("params:resources")
-    finetune: Finetuning = catalog.load("params:finetune")
-    generate: Generation = catalog.load("params:generate")
-    backbone = open_backbone(catalog.load("base_model"), resources.torch_device, generate.dtype)
-    size = resources.batch_size
-    condition = backbone.encode_prompts([""]).expand(size)
-    latents = torch.randn(size, *backbone.latent_shape, device=backbone.device)
-    times = torch.full((size,), 500, device=backbone.device)
+def on_devices(costs: Iterable[Cost], devices: int, conditions: Conditions) -> Schedule:
+    """All nodes one after the other on `devices` of the kind that was timed.
 
-    @torch.no_grad()
-    def evaluate() -> None:
-        backbone.denoiser.predict(latents, times, condition)
-
-    evaluation = _timed(evaluate, repeats) / size
-    return Speed(
-        evaluation,
-        _training_speed(backbone, finetune, latents, repeats),
-        latents[0].numel(),
-        _adapter_numel(backbone),
+    A fine-tuning is one job: it stays on the machine of the command. Chance is always the same.
+    """
+    generator = np.random.default_rng(0)
+    parts = [simulate(cost.jobs, devices, conditions, generator) for cost in costs]
+    return Schedule(
+        devices,
+        sum(part.seconds for part in parts),
+        sum(part.worked for part in parts),
+        sum(part.lost for part in parts),
+        sum(part.started for part in parts),
     )
-
-
-def _training_speed(
-    backbone: Backbone, settings: Finetuning, latents: torch.Tensor, repeats: int
-) -> float:
-    _attach(backbone, settings.adapter)
-    rows = settings.optimisation.micro_batch_size or settings.optimisation.batch_size
-    batch = latents[:1].expand(rows, *latents.shape[1:])
-    condition = backbone.encode_prompts([""]).expand(rows)
-    times = torch.full((rows,), 500, device=backbone.device)
-    accelerator = Accelerator(cpu=backbone.device.type == "cpu")
-
-    def step() -> None:
-        predicted = backbone.denoiser.predict(batch, times, condition).eps
-        accelerator.backward(predicted.float().square().mean())
-
-    return _timed(step, repeats) / rows
-
-
-def _attach(backbone: Backbone, settings: AdapterSettings) -> None:
-    attach(backbone, settings, seed=0)
-    backbone.network.train()
-
-
-def _adapter_numel(backbone: Backbone) -> int:
-    return sum(p.numel() for p in backbone.network.parameters() if p.requires_grad)
-
-
-def _timed(action: Any, repeats: int) -> float:
-    action()  # the first call allocates and compiles
-    start = time.perf_counter()
-    for _ in range(repeats):
-        action()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return (time.perf_counter() - start) / repeats
 
 
 def total(costs: Iterable[Cost], name: str = "all") -> Cost:
@@ -186,4 +144,5 @@ def total(costs: Iterable[Cost], name: str = "all") -> Cost:
         sum(c.training for c in found),
         sum(c.bytes for c in found),
         sum(c.seconds for c in found),
+        tuple(seconds for c in found for seconds in c.jobs),
     )
