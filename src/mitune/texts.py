@@ -97,8 +97,7 @@ def read_table(
         As `read_text`; for a line with more or fewer cells than the header, a quote that is not
         closed, and a column that is there twice or has no name.
     """
-    lines = list(_cells(file, separator, quotes))
-    (_, header), *rows = lines
+    (_, header), *rows = _cells(file, separator, quotes)
     for name in header:
         if header.count(name) > 1 or not name.strip():
             raise TextError(f"{file}:1: column {name!r} has no name of its own; give it one")
@@ -145,19 +144,20 @@ def _content(file: Path) -> bytes:
         raise TextError(f"{file}: cannot be read ({reason}); correct the name") from None
 
 
-def _cells(file: Path, separator: str, quotes: bool) -> Iterator[tuple[int, list[str]]]:
+def _cells(file: Path, separator: str, quotes: bool) -> list[tuple[int, list[str]]]:
     if not quotes:
-        yield from ((n, line.split(separator)) for n, line in read_lines(file) if line)
-        return
-    before = csv.field_size_limit(_LONGEST_CELL)
+        return [(n, line.split(separator)) for n, line in read_lines(file) if line]
+    found = []
+    before = csv.field_size_limit(_LONGEST_CELL)  # of the whole process, so not for long
     reader = csv.reader(io.StringIO(read_text(file), newline=""), delimiter=separator, strict=True)
     number = 1
     try:
         for cells in reader:
             if cells:
-                yield number, cells
+                found.append((number, cells))
             number = reader.line_num + 1
     except csv.Error as error:
         raise TextError(f"{file}:{number}: not CSV ({error}); close the quotes") from None
     finally:
         csv.field_size_limit(before)
+    return found

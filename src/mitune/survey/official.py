@@ -21,6 +21,7 @@ from mitune.errors import UserError
 from mitune.prompts import prompt_id
 from mitune.survey.row import Kind, Row
 
+_LONGEST_CELL = 131_072  # csv's own limit, which any library may have raised
 _NAME = re.compile(r"answer_(?P<survey>\d{8}_\d{6}_\d{6})\.csv")
 _OURS = re.compile(r"(?P<time>\d{8}_\d{6}_\d{6})(_\w+)?")
 _STARTS: Mapping[Kind, list[str]] = {"metrics": ["prompt"], "methods": ["category", "prompt"]}
@@ -169,7 +170,13 @@ def _of_methods(text: str, file: str, names: Sequence[str]) -> Iterator[_Answer]
         next(reader)
         for cells in filter(None, reader):
             selected = tuple(_TRUTH[cell] for cell in cells[2:] if cell in _TRUTH)
-            if len(cells) != len(names) or len(selected) != len(names) - 2 or not cells[0]:
+            too_long = any(len(cell) > _LONGEST_CELL for cell in cells)
+            if (
+                too_long
+                or len(cells) != len(names)
+                or len(selected) != len(names) - 2
+                or not cells[0]
+            ):
                 raise _unlike(file, reader.line_num, names)
             yield _Answer(cells[0], _literal(cells[1], file, reader.line_num), selected)
     except csv.Error:
