@@ -27,6 +27,11 @@ class Environments(OmegaConfigLoader):
     base_env: str
     env: str | None
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        # By folder and key: Kedro parses the same files once more for each key and environment.
+        self._parsed: dict[tuple[str, str], dict[Path, DictConfig]] = {}
+        super().__init__(*arguments, **options)
+
     def __getitem__(self, key: str) -> dict[str, Any]:
         """As of the loader.
 
@@ -87,9 +92,16 @@ class Environments(OmegaConfigLoader):
             yield from self._read_dir_configs(base, self.config_patterns[name], name, set()).items()
 
     def _read_dir_configs(
-        self, conf_path: str, patterns: Any, key: str, *rest: Any
+        self, conf_path: str, patterns: Any, key: str, processed_files: set[Path], *rest: Any
     ) -> dict[Path, DictConfig]:
-        """As the loader's, which names no file of what it cannot read."""
+        """As the loader's, which names no file of what it cannot read, once in its life."""
+        place = str(conf_path), key
+        if place not in self._parsed:
+            self._parsed[place] = self._parse(conf_path, patterns, key, processed_files, *rest)
+        processed_files.update(self._parsed[place])
+        return dict(self._parsed[place])
+
+    def _parse(self, conf_path: str, patterns: Any, key: str, *rest: Any) -> dict[Path, DictConfig]:
         try:
             found: dict[Path, DictConfig] = super()._read_dir_configs(
                 conf_path, patterns, key, *rest
