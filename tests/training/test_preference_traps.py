@@ -72,7 +72,7 @@ def _table(roles: tuple[str, ...]) -> pd.DataFrame:
             {
                 "example": number,
                 "role": role,
-                "prompt": f"a {('red', 'blue')[number % 2]} circle",
+                "prompt": ("a red circle", "a blue square")[number % 2],
                 "label": number % 2,
                 "latent": (spread * generator.normal(size=512)).astype(np.float16).tobytes(),
             }
