@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 
 from kedro.pipeline import Pipeline
 
@@ -33,6 +34,11 @@ STAGES = (
 
 def register_pipelines() -> dict[str, Pipeline]:
     """`mitune` (two rounds, with controls), `mitune_r1..r3`, each stage, each round, and tools."""
+    return dict(_registered())
+
+
+@cache  # Kedro asks in every session
+def _registered() -> dict[str, Pipeline]:
     composites = {f"mitune_r{r}": _mitune(arms_of(r)) for r in range(1, MAX_ROUNDS + 1)}
     mitune = composites[f"mitune_r{DEFAULT_ROUNDS}"]
     rounds = (BASE, *ROUNDS[:DEFAULT_ROUNDS])

@@ -30,7 +30,8 @@ class Names:
         """Read from the files of base, of a folder or packed."""
         files = list(loader.base_files(""))
         blocks = {str(name) for _, file in loader.base_files("parameters") for name in file}
-        places = {name for _, file in files for name in _RUNTIME.findall(OmegaConf.to_yaml(file))}
+        texts = (str(OmegaConf.to_container(file)) for _, file in files)
+        places = {name for text in texts for name in _RUNTIME.findall(text)}
         values: dict[Any, Any] = {}
         for _, file in loader.base_files("globals"):
             values |= dict(OmegaConf.to_container(file))  # type: ignore[arg-type]

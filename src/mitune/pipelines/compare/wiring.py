@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from kedro.pipeline import Pipeline
 
 from mitune.pipelines.arms import METHODS
 from mitune.pipelines.compare.pipeline import create_pipeline
 
 
+@cache
 def of_arms(names: tuple[str, ...]) -> Pipeline:
     """The bench with these arms, in its own order."""
     return create_pipeline(tuple(arm for arm in METHODS if arm.name in names))
