@@ -265,6 +265,19 @@ def test_mutual_information_and_the_base_come_first(rng) -> None:
     assert list(shares.selections(as_table(rows), "methods")) == ["VNL", "AandE", "MI"]
 
 
+def test_averages_are_over_groups_of_people_or_over_categories(rng) -> None:
+    """Of four surveys three are of one group, and of three questions two of one category."""
+    rows = [
+        row(f"s{n}", q, "a", q == 2, group="one" if n else "other", category="c" if q else "d")
+        for n in range(4)
+        for q in range(3)
+    ]
+    table = shares.shares(shares.selections(as_table(rows), "metrics"), rng)
+    for study, expected in (("metrics", 1 / 3), ("methods", 1 / 4)):
+        found = shares.overall(table.assign(study=study)).set_index("option")["share"]
+        assert found["a"] == pytest.approx(expected)
+
+
 def test_names_of_options_are_text_in_the_figure(rng) -> None:
     """An imported file may name an option so that matplotlib would read it as a formula."""
     rows = [row(f"s{n}", 1, option, n % 2 == 0) for n in range(4) for option in ("$x^$", "{\\bad")]

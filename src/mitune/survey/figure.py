@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mitune.survey.shares import AVERAGE, NOTHING
+from mitune.survey.shares import NOTHING, overall
 
 _COLOUR = "#4c72b0"
 
@@ -15,14 +15,14 @@ _COLOUR = "#4c72b0"
 def selection_shares(
     table: pd.DataFrame, labels: Mapping[str, str], colours: Mapping[str, str]
 ) -> Figure:
-    """Share of answers that select each option, over all groups, with 95 % intervals.
+    """Share of answers that select each option, averaged as published, with 95 % intervals.
 
     `table`: as of `shares.shares`, with `study`; `labels` and `colours`: of options that have one.
     Names are text: an imported file may have any.
     """
-    overall = table[(table["by"] == "group") & (table["part"] == AVERAGE)]
-    single = ~overall["option"].str.startswith("only ") & (overall["option"] != NOTHING)
-    studies = list(overall[single].groupby("study", sort=False))
+    averages = overall(table)
+    single = ~averages["option"].str.startswith("only ") & (averages["option"] != NOTHING)
+    studies = list(averages[single].groupby("study", sort=False))
     tallest = max(len(rows) for _, rows in studies)
     figure = Figure(figsize=(5 * len(studies), 1.2 + 0.4 * tallest), layout="constrained")
     axes = figure.subplots(1, len(studies), squeeze=False)[0]

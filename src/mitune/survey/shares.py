@@ -16,6 +16,7 @@ _REFERENCE: Mapping[Kind, tuple[str, ...]] = {
     "metrics": ("MI", "mi"),
     "methods": ("base", "VNL"),  # the second of each: in the files of the released notebooks
 }
+_AVERAGED: Mapping[Kind, str] = {"metrics": "group", "methods": "category"}
 _MOST_LISTED = 4  # options, whose subsets are listed: 16 lines
 
 
@@ -53,6 +54,14 @@ def shares(chosen: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         for part, estimate in _parts(values, by, resampling)
     ]
     return pd.DataFrame(rows)
+
+
+def overall(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of averages as published: over groups of people in Table 6, over categories in Table 7.
+
+    `table`: as of `shares`, with `study`.
+    """
+    return table[(table["part"] == AVERAGE) & (table["by"] == table["study"].map(_AVERAGED))]
 
 
 def differences(chosen: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from mitune.paper_tables import PUBLISHED_NAMES
 from mitune.survey.published import published
 from mitune.survey.row import KINDS, Kind
-from mitune.survey.shares import AVERAGE, NOTHING
+from mitune.survey.shares import AVERAGE, NOTHING, overall
 
 TITLES: Mapping[Kind, str] = {
     "metrics": "Which pictures that metrics choose do people find aligned?",
@@ -19,8 +19,6 @@ TITLES: Mapping[Kind, str] = {
 TABLES: Mapping[Kind, str] = {"metrics": "6", "methods": "7"}
 """Of MI-TUNE."""
 
-_AVERAGED: Mapping[Kind, str] = {"metrics": "group", "methods": "category"}  # as published
-
 
 def summarise(
     share: pd.DataFrame, difference: pd.DataFrame, strength: pd.DataFrame
@@ -28,10 +26,9 @@ def summarise(
     """By study, as JSON: `title`, `surveys`, `answers`, `options`, and what was `published`.
 
     The tables are those of `shares` and `strengths`, with `study`. An option has its name, its
-    share of answers as the paper averages it (over groups of people of `metrics`, over categories
-    of `methods`), the difference of that to the first option on the same questions and its
-    strength, each with `low` and `high`; None is what is not known. `published` has the number of
-    the `table`, its `parts`, and `shares` in these by option.
+    share of answers as the paper averages it (`shares.overall`), the difference to the first on
+    the same questions and its strength, each with `low` and `high`; None is what is not known.
+    `published` has the number of the `table`, its `parts`, and `shares` in these by option.
     """
     return {
         kind: _summary(kind, *(t[t["study"] == kind] for t in (share, difference, strength)))
@@ -43,9 +40,9 @@ def summarise(
 def _summary(
     kind: Kind, share: pd.DataFrame, difference: pd.DataFrame, strength: pd.DataFrame
 ) -> dict[str, Any]:
-    overall = share[(share["by"] == _AVERAGED[kind]) & (share["part"] == AVERAGE)]
+    averages = overall(share)
     options = strength[["option"]]
-    for name, table in (("share", overall), ("difference", difference), ("strength", strength)):
+    for name, table in (("share", averages), ("difference", difference), ("strength", strength)):
         ends = {"low": f"{name}_low", "high": f"{name}_high"}
         options = options.merge(
             table.rename(columns=ends)[["option", name, *ends.values()]], on="option", how="left"
@@ -54,8 +51,8 @@ def _summary(
     categories = set(share.loc[share["by"] == "category", "part"]) - {AVERAGE}
     return {
         "title": TITLES[kind],
-        "surveys": int(overall["surveys"].max()),
-        "answers": int(overall["answers"].max()),
+        "surveys": int(averages["surveys"].max()),
+        "answers": int(averages["answers"].max()),
         "options": known.to_dict("records"),
         "published": {"table": TABLES[kind], **_published(kind, categories)},
     }
