@@ -1,10 +1,16 @@
-"""The same scenes in other styles: outlines, inverted colours, winter.
+"""The same scenes in other styles: outlines, inverted colours, a winter palette.
 
-Nothing moves: a restyled picture shows what its original shows, in the same places.
+Nothing moves: a restyled picture shows things of the same shapes in the same places. Styles are
+such that the miniature's autoencoder, which has seen nothing but its world, can carry them: a
+palette of the world's own colours it reproduces as well as a plain picture (mean error 1.7 of
+255), wide outlines with 5.5; pictures in negative or in pale colours it would turn into others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,39 +23,39 @@ from mitune.miniature.vocabulary import COLOURS
 
 Style: TypeAlias = Literal["outline", "inverted", "winter"]
 
-_PAPER = 255.0
-_STROKE = 1.2  # half the width of an outline, pixels
-_ICE = (214.0, 232.0, 250.0)  # what winter mixes into everything
-_SHARE = 0.55  # of it
-_GREY = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
-_FADED = 0.5  # of the colour that is left
+_WHITE = 255.0
+_STROKE = 4.0  # width of an outline, pixels
+_PALETTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "inverted": {
+            "red": "cyan", "cyan": "red", "orange": "blue", "blue": "orange",
+            "yellow": "purple", "purple": "yellow", "green": "black", "black": "green",
+        },
+        "winter": {
+            "red": "purple", "purple": "purple", "orange": "cyan", "yellow": "cyan",
+            "cyan": "cyan", "green": "blue", "blue": "blue", "black": "blue",
+        },
+    }
+)  # fmt: skip
 
 
 def restyled(scene: Scene, style: Style) -> NDArray[np.uint8]:
     """Picture (64, 64, 3) uint8 RGB of a scene.
 
-    `outline`: the contours of things in their colours, on white paper; what a thing covers stays
-    covered. `inverted`: 255 - the picture. `winter`: half of the colour taken out, and ice put in.
+    `outline`: contours of things in their colours, white within; what a thing covers stays covered.
+    `inverted`: every colour is its opposite. `winter`: all colours are purple, blue or cyan.
     """
     if style == "outline":
         return _outline(scene)
-    picture = render(scene)
-    return 255 - picture if style == "inverted" else _winter(picture)
+    palette = _PALETTES[style]
+    things = (replace(thing, colour=palette[thing.colour]) for thing in scene.things)
+    return render(replace(scene, things=tuple(things)))
 
 
 def _outline(scene: Scene) -> NDArray[np.uint8]:
-    image = np.full((CANVAS, CANVAS, 3), _PAPER, np.float32)
+    image = np.full((CANVAS, CANVAS, 3), float(scene.ground), np.float32)
     for thing in scene.things:
-        distance = signed_distance(thing, CANVAS)
-        cover = np.clip(0.5 - distance, 0, 1)[..., None]
-        image += cover * (_PAPER - image)
-        stroke = np.clip(_STROKE + 0.5 - np.abs(distance), 0, 1)[..., None]
-        image += stroke * (np.array(COLOURS[thing.colour], np.float32) - image)
+        distance, colour = signed_distance(thing, CANVAS), np.array(COLOURS[thing.colour])
+        for edge, paint in ((distance, colour), (distance + _STROKE, np.full(3, _WHITE))):
+            image += np.clip(0.5 - edge, 0, 1)[..., None] * (paint.astype(np.float32) - image)
     return np.rint(image).astype(np.uint8)
-
-
-def _winter(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    colours = picture.astype(np.float32)
-    grey = (colours @ np.array(_GREY, np.float32))[..., None]
-    faded = grey + _FADED * (colours - grey)
-    return np.rint((1 - _SHARE) * faded + _SHARE * np.array(_ICE, np.float32)).astype(np.uint8)
