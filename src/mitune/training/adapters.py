@@ -79,7 +79,7 @@ def _add(module: Any, settings: AdapterSettings, targets: list[str], seed: int) 
         target_modules=targets,
     )
     seeded(lambda: module.add_adapter(config, adapter_name=NAME), seed)
-    _use_gram(module)
+    _use_gram(module, fresh=True)
     _require_gradients(module)
 
 
@@ -150,10 +150,10 @@ def _load(backbone: Backbone, adapter: AdapterRef, name: str) -> None:
         _use_gram(part)
 
 
-def _use_gram(module: nn.Module) -> None:
+def _use_gram(module: nn.Module, fresh: bool = False) -> None:
     from mitune.training.gram_dora import use_gram  # peft is read when it is used
 
-    use_gram(module)
+    use_gram(module, fresh)
 
 
 def settings_of(adapter: AdapterRef) -> AdapterSettings:

@@ -61,11 +61,24 @@ class GramDora(DoraLinearLayer):
         return torch.addcmul((1 - scale) * bias, scale, both) - base_result
 
 
-def use_gram(network: nn.Module) -> None:
-    """Let every adapted linear layer of `network` have its norms this way."""
+def use_gram(network: nn.Module, fresh: bool = False) -> None:
+    """Let every adapted linear layer of `network` have its norms this way.
+
+    `fresh`: adapters that have learned nothing, whose magnitudes are these norms to the last bit,
+    so that they change nothing.
+    """
     for module in network.modules():
         if isinstance(module, LoraLayer):
             vectors: Any = module.lora_magnitude_vector
             for name, layer in list(vectors.items()):
                 if type(layer) is DoraLinearLayer and not layer.fan_in_fan_out:
                     vectors[name] = GramDora(layer)
+                    if fresh:
+                        _start(vectors[name], module, name)
+
+
+@torch.no_grad()
+def _start(layer: GramDora, module: Any, name: str) -> None:
+    a, b = module.lora_A[name].weight, module.lora_B[name].weight
+    norms = row_norms(module.get_base_layer().weight, a, b, module.scaling[name])
+    layer.weight.copy_(norms)
