@@ -87,6 +87,17 @@ def test_norms_of_half_precision_weights_do_not_overflow(dtype: torch.dtype) -> 
     torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=0)
 
 
+def test_a_fresh_adapter_changes_no_bit() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(12, 20), nn.SiLU(), nn.Linear(20, 6, bias=False))
+    x = torch.randn(5, 12)
+    expected = network(x)
+    config = LoraConfig(r=3, lora_alpha=7, use_dora=True, target_modules=["0", "2"])
+    adapted = get_peft_model(network, config)
+    use_gram(adapted, fresh=True)
+    assert torch.equal(adapted(x), expected)
+
+
 def test_all_adapted_layers_of_a_model_have_it_and_merge_as_before(backbone: Backbone) -> None:
     adapters.attach(backbone, AdapterSettings(rank=4, alpha=4), seed=0)
     kinds = [type(module) for module in backbone.network.modules()]
