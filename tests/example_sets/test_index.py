@@ -100,5 +100,7 @@ def test_nothing_left_and_broken_pictures_are_refused() -> None:
         index([], "drop")
     with pytest.raises(ExampleError, match="nothing for rows Pair: all are ties"):
         taken([pair(A, B, label=0.5)], Pair)
+    with pytest.raises(ExampleError, match=r"^here: winner and loser are the same picture"):
+        index([pair(A, B), pair(A, A)], "drop")
     with pytest.raises(ExampleError, match=r"^l: cannot be read as a picture"):
         index([pair(A, B[:60])], "drop")

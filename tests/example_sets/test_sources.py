@@ -87,7 +87,6 @@ def test_labels_are_read(tmp_path: Path) -> None:
 
 PAIR = {"prompt": "a star", "winner": "a.png", "loser": "b.png"}
 WRONG = {
-    "same picture": ({**PAIR, "loser": "a.png"}, "manifest.csv:2: winner and loser are the same"),
     "no winner": ({**PAIR, "winner": ""}, "manifest.csv:2, winner: no picture; give one"),
     "absent file": ({**PAIR, "winner": "c.png"}, "manifest.csv:2, winner: 'c.png' is not there"),
     "outside": ({**PAIR, "winner": "../a.png"}, "winner: '../a.png' is outside"),

@@ -34,7 +34,9 @@ def test_inverted_is_the_scene_in_opposite_colours_and_twice_the_scene() -> None
 
 def test_winter_has_cold_colours_alone() -> None:
     for colour in COLOURS:
-        pixel = restyled(Scene((replace(CIRCLE, colour=colour),)), "winter")[20, 20]
+        scene = Scene((replace(CIRCLE, colour=colour),))
+        pixel = restyled(scene, "winter")[20, 20]
+        assert (pixel != render(scene)[20, 20]).any()
         assert pixel[2] > pixel[0] and pixel[2] > pixel[1]  # more blue than anything else
     np.testing.assert_array_equal(restyled(SCENE, "winter")[60, 60], render(SCENE)[60, 60])
 

@@ -42,11 +42,12 @@ def index(examples: Iterable[Example], repeats: Repeats, most: int | None = None
     Raises
     ------
     ExampleError
-        If there are none, or a picture cannot be read.
+        If there are none, a picture cannot be read, or a pair prefers a picture to itself.
     """
     lines: list[tuple[object, ...]] = []
     sound: set[str] = set()
     for number, example in enumerate(islice(_distinct(examples, repeats), most)):
+        _check_pair(example)
         for role, picture in example.pictures.items():
             name = digest(picture.content)
             if name not in sound:
@@ -71,6 +72,15 @@ def index(examples: Iterable[Example], repeats: Repeats, most: int | None = None
     table = pd.DataFrame(lines, columns=list(_COLUMNS))
     places = _placed(list(dict.fromkeys(table["picture"])))
     return table.merge(places, on="picture", how="left", validate="many_to_one")
+
+
+def _check_pair(example: Example) -> None:
+    contents = [picture.content for picture in example.pictures.values()]
+    if example.label == 1 and len(contents) > len(set(contents)):
+        raise ExampleError(
+            f"{example.where}: {' and '.join(example.pictures)} are the same picture, which "
+            "prefers nothing; drop the row"
+        )
 
 
 def _distinct(examples: Iterable[Example], repeats: Repeats) -> Iterator[Example]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from mitune.example_sets.base import Example, ExampleError, Reads
+from mitune.example_sets.base import Example, Reads
 from mitune.example_sets.records import Record, records
 
 
@@ -36,18 +36,7 @@ class PicturePairs(BaseModel):
 
 
 def pair_of(record: Record, prompt: str, winner: str, loser: str) -> Example:
-    """The pair in these columns.
-
-    Raises
-    ------
-    ExampleError
-        If a cell is empty, or both pictures are the same.
-    """
+    """The pair in these columns. Raises ExampleError if a cell is empty."""
     pictures = {"winner": record.picture(winner), "loser": record.picture(loser)}
-    if pictures["winner"].content == pictures["loser"].content:
-        raise ExampleError(
-            f"{record.where}: {winner} and {loser} are the same picture, which prefers nothing; "
-            "drop the row"
-        )
     category = record.cells.get("category") or ""
     return Example(record.text(prompt), pictures, record.where, category=category)

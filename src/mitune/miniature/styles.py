@@ -32,8 +32,8 @@ _PALETTES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "yellow": "purple", "purple": "yellow", "green": "black", "black": "green",
         },
         "winter": {
-            "red": "purple", "purple": "purple", "orange": "cyan", "yellow": "cyan",
-            "cyan": "cyan", "green": "blue", "blue": "blue", "black": "blue",
+            "red": "purple", "black": "purple", "blue": "purple", "orange": "cyan",
+            "yellow": "cyan", "green": "blue", "cyan": "blue", "purple": "blue",
         },
     }
 )  # fmt: skip
@@ -44,6 +44,7 @@ def restyled(scene: Scene, style: Style) -> NDArray[np.uint8]:
 
     `outline`: contours of things in their colours, white within; what a thing covers stays covered.
     `inverted`: every colour is its opposite. `winter`: all colours are purple, blue or cyan.
+    No thing stays as it was, so that a restyled picture is never its original.
     """
     if style == "outline":
         return _outline(scene)
