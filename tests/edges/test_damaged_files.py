@@ -14,6 +14,7 @@ from torch import nn
 
 from mitune.datasets import RecordDataset, ShardsDataset, WorkspaceDataset
 from mitune.datasets.shard_file import read_shard, write_shard
+from mitune.datasets.shards import is_whole
 from mitune.lineage.records import Ingredients, Record, Records
 from mitune.training.checkpoint import Checkpoint, RunState, TrainingStep
 from mitune.training.task import EachAlone
@@ -82,11 +83,12 @@ def test_a_damaged_shard_counts_as_missing_and_is_replaced(tmp_path: Path) -> No
     shards.save({"a": _shard()})
     file = tmp_path / "04/round_1/a.parquet"
     content, place = file.read_bytes(), 4
-    while shards.load().whole("a"):  # until a value is hit: the footer, and so the key, is whole
+    while is_whole(file):  # until a value is hit: the footer, and so the key, is whole
         file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
         place += 1
     assert shards.load().count("a", "k") == 2
-    assert not workspace.shards({"a": "k"}) and not shards.load().whole("a")
+    assert not workspace.shards({"a": "k"}) and not is_whole(file)
+    assert shards.load().made_under("a", "k") is None
     with pytest.raises(DatasetError, match=r"a\.parquet: truncated or changed \("):
         shards.load()["a"]
     other = tmp_path / "other.parquet"

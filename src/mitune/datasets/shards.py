@@ -48,9 +48,14 @@ class Shards(Mapping[str, pd.DataFrame]):
                 "--only-missing-outputs, which makes it anew"
             ) from None
 
-    def whole(self, prompt_id: str) -> bool:
-        """Whether a shard is there as it was written: all of it is read."""
-        return is_whole(self.files.get(prompt_id))
+    def made_under(self, prompt_id: str, key: str) -> pd.DataFrame | None:
+        """The table that was made under `key`; None if there is none as it was written."""
+        if not self.count(prompt_id, key):
+            return None
+        try:
+            return read_shard(self.files[prompt_id])
+        except (OSError, ValueError):
+            return None
 
     def manifest(self, prompt_id: str) -> Manifest | None:
         """What a shard says of itself; None if there is none, or a broken one."""
@@ -80,12 +85,13 @@ def manifest_of(shard: Path) -> Manifest | None:
         return None
 
 
-def is_whole(shard: Path | None) -> bool:
-    """Whether a shard is there as it was written."""
+def is_whole(shard: Path) -> bool:
+    """Whether a shard is there as it was written: all of it is read."""
     try:
-        return shard is not None and read_shard(shard) is not None
+        read_shard(shard)
     except (OSError, ValueError):
         return False
+    return True
 
 
 def _is_there(shard: Path, path: Path) -> bool:

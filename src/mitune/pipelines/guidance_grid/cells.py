@@ -81,12 +81,13 @@ def read_cell(shards: Shards, cell: Cell, key: str) -> pd.DataFrame:
     UserError
         If it is not there, or was made of something else.
     """
-    if not shards.count(cell.shard, key) or not shards.whole(cell.shard):
+    table = shards.made_under(cell.shard, key)
+    if table is None:
         raise UserError(
             f"{cell.shard}: not painted yet, or with another adapter, metric or setting; run "
             "the pipeline that paints it again"
         )
-    return shards[cell.shard]
+    return table
 
 
 def with_features(table: pd.DataFrame, features: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -74,14 +74,17 @@ def tabulate(shards: Shards, settings: MIBenchmark) -> pd.DataFrame:
     UserError
         If one is missing, or was made by other settings or code.
     """
-    jobs = _jobs(settings)
-    for job in jobs:
-        if not shards.count(job.shard, job.key) or not shards.whole(job.shard):
-            raise UserError(
-                f"{job.shard}: missing, or of other settings or code; run "
-                "`kedro run --pipeline=mi_benchmark`"
-            )
-    return pd.concat([shards[job.shard] for job in jobs], ignore_index=True)
+    return pd.concat([_read(shards, job) for job in _jobs(settings)], ignore_index=True)
+
+
+def _read(shards: Shards, job: _Job) -> pd.DataFrame:
+    table = shards.made_under(job.shard, job.key)
+    if table is None:
+        raise UserError(
+            f"{job.shard}: missing, or of other settings or code; run "
+            "`kedro run --pipeline=mi_benchmark`"
+        )
+    return table
 
 
 def draw_table(results: pd.DataFrame) -> Figure:

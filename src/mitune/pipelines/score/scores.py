@@ -26,7 +26,8 @@ def new_shard(config: MetricConfig, key: str, scored: pd.DataFrame) -> dict[str,
 def stored_scores(config: MetricConfig, key: str, shards: Shards) -> pd.DataFrame:
     """All scores of a metric: digest, prompt, score. Broken shards count as none."""
     names = [name for name in shards if name.startswith(_prefix(config, key))]
-    tables = [shards[n] for n in names if shards.count(n, key) and shards.whole(n)]
+    found = [shards.made_under(name, key) for name in names]
+    tables = [table for table in found if table is not None]
     for table in tables:
         table.attrs = {}
     empty = pd.DataFrame(columns=[*_IDENTITY, "score"], dtype=object)
