@@ -11,12 +11,12 @@ import pandas as pd
 
 from mitune.backbones import AdapterRef
 from mitune.candidates import Generation
-from mitune.jobs import Rank, Worker
+from mitune.jobs import Worker
 from mitune.pipelines.compare.tuning import tuning_cell
+from mitune.pipelines.finetune.nodes import train_alone
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.guidance_grid.cells import Cell
 from mitune.pipelines.guidance_grid.nodes import CellWork
-from mitune.pipelines.shared.training_log import write_log
 from mitune.training.adapter_weights import digest
 
 DIVERGED, SETTINGS = "diverged", "settings"
@@ -57,7 +57,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialWork:
-    """Points are trained by one process each, side by side: their gradients need not be added."""
+    """Points are trained by one process each, side by side."""
 
     measure: CellWork
 
@@ -66,11 +66,10 @@ class TrialWork:
         if not trial.trained:
             worker.close()  # what is kept of the point before would be in the way
             try:
-                steps = list(training(Rank(), worker))
+                train_alone(training, worker)
             except FloatingPointError as error:  # too far out: as bad as can be, but no accident
                 yield Measured(None, _diverged(training, str(error)))
                 return
-            write_log(training.scratch / training.key, steps)
         cell = trial.cell
         (table,) = self.measure(cell, worker)
         yield Measured(cell.source.adapter, table)

@@ -18,10 +18,8 @@ from mitune.pipelines.compare.points import Method
 from mitune.pipelines.compare.tuning import NO_DISTANCES, headline_of, tuned_on, tuning_cell
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.finetune.by_metric import training_by
-from mitune.pipelines.finetune.key import adapter_key
-from mitune.pipelines.finetune.nodes import trainable
+from mitune.pipelines.finetune.nodes import trainable, training_on
 from mitune.pipelines.finetune.preflight import chosen_metric
-from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.guidance_grid.nodes import CellWork
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.shared.metrics import Metrics
@@ -62,7 +60,7 @@ def try_points(
         selection = trainable(finetuning_set, candidates, adapter_in, settings)
         given = (selection, model, adapter_in, workspace.scratch, settings, resources)
         if settings.objective.metric is None:
-            training = _plain_training(*given)
+            training = training_on(*given)
         else:
             metric = chosen_metric("compare", settings, metrics)
             metric.check(sorted(set(selection["prompt"])))
@@ -94,16 +92,3 @@ def try_points(
                 made.table.attrs = {"key": cell.key(tuning_prompts, headline, NO_DISTANCES)}
             yield {point: made.adapter} if made.adapter else {}, {point: made.table}
             progress.update()
-
-
-def _plain_training(
-    selection: pd.DataFrame,
-    model: ModelRef,
-    adapter_in: AdapterRef,
-    scratch: Path,
-    settings: Finetuning,
-    resources: Resources,
-) -> Training:
-    """The training of an objective that needs no metric."""
-    key = adapter_key(selection, model, adapter_in, settings)
-    return Training(selection, model, adapter_in, scratch, key, settings, resources)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
-from mitune.jobs import alone, together
+from mitune.jobs import Rank, Worker, alone, together
 from mitune.objectives import Objective, Online
 from mitune.objectives.rows.table import ExampleTable
 from mitune.pipelines.finetune.key import adapter_key
@@ -35,10 +36,30 @@ def train(
 ) -> tuple[AdapterRef, pd.DataFrame]:
     """The adapter of this round, and its training log; found again if it was made before."""
     selection = trainable(finetuning_set, candidates, adapter_in, settings)
+    given = (selection, model, adapter_in, workspace.scratch, settings, resources)
+    return found_or_trained(training_on(*given), workspace)
+
+
+def training_on(
+    selection: pd.DataFrame,
+    model: ModelRef,
+    adapter_in: AdapterRef,
+    scratch: Path,
+    settings: Finetuning,
+    resources: Resources,
+) -> Training:
+    """The training of an objective that names no metric."""
     key = adapter_key(selection, model, adapter_in, settings)
-    scratch = workspace.scratch
-    training = Training(selection, model, adapter_in, scratch, key, settings, resources)
-    return found_or_trained(training, workspace)
+    return Training(selection, model, adapter_in, scratch, key, settings, resources)
+
+
+def train_alone(training: Training, worker: Worker) -> None:
+    """Train in this process, whatever others do, and keep the log with the adapter.
+
+    Trainings side by side need not add up each other's gradients.
+    """
+    steps = list(training(Rank(), worker))
+    write_log(training.scratch / training.key, steps)
 
 
 def trainable(

@@ -12,12 +12,10 @@ from mitune.backbones import AdapterRef, ModelRef
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
-from mitune.jobs import Rank, Worker, run
-from mitune.pipelines.finetune.key import adapter_key
-from mitune.pipelines.finetune.nodes import trainable
+from mitune.jobs import Worker, run
+from mitune.pipelines.finetune.nodes import train_alone, trainable, training_on
 from mitune.pipelines.finetune.training import Training
 from mitune.pipelines.shared.resources import Resources
-from mitune.pipelines.shared.training_log import write_log
 from mitune.pipelines.shared.workers import executor_of
 from mitune.pipelines.studies.parameters import Studies, adapter_name
 from mitune.pipelines.studies.sets import REAL, set_of
@@ -37,12 +35,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class TrialWork:
-    """Gradients need not be added between processes: every arm is one process's."""
+    """Every arm is one process's."""
 
     def __call__(self, trial: Trial, worker: Worker) -> Iterator[None]:
-        training = trial.training
-        steps = list(training(Rank(), worker))
-        write_log(training.scratch / training.key, steps)
+        train_alone(trial.training, worker)
         yield None
 
 
@@ -90,10 +86,9 @@ def train_arms(
                 )
             except UserError as error:
                 raise UserError(f"arms.{name}: {error}") from None
-            key = adapter_key(chosen, model, start, settings)
-            made = Training(chosen, model, start, workspace.scratch, key, settings, resources)
-            same = trials[key].names if key in trials else ()
-            trials[key] = Trial((*same, adapter_name(name, repeat)), made)
+            made = training_on(chosen, model, start, workspace.scratch, settings, resources)
+            same = trials[made.key].names if made.key in trials else ()
+            trials[made.key] = Trial((*same, adapter_name(name, repeat)), made)
     yield from _found_or_trained(trials, model, workspace, resources)
 
 
