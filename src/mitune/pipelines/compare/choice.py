@@ -18,10 +18,11 @@ from mitune.datasets.workspace import Workspace
 from mitune.errors import UserError
 from mitune.pipelines.compare.cells import DIVERGED, SETTINGS
 from mitune.pipelines.compare.points import Method
-from mitune.pipelines.compare.tuning import NO_DISTANCES, headline_of, tuned_on, tuning_cell
+from mitune.pipelines.compare.tuning import tuned_on, tuning_cell
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.cells import read_cell
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
+from mitune.pipelines.quality.parameters import NO_DISTANCES
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.training_log import read_log
 from mitune.training.adapter_weights import facts_of
@@ -50,7 +51,7 @@ def choose_point(
     UserError
         If a point is not there with these settings, or all have diverged.
     """
-    headline, painting = headline_of(metrics), tuned_on(evaluation, tuning)
+    headline, painting = metrics.headline_alone, tuned_on(evaluation, tuning)
     rows: list[dict[str, Any]] = []
     for point, settings in method.points(common).items():
         row: dict[str, Any] = {"point": point, "metric": metrics.headline}

@@ -14,7 +14,7 @@ from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
 from mitune.jobs import run
 from mitune.metrics.features import Features
-from mitune.pipelines.compare.tuning import NO_DISTANCES, headline_of, tuned_on, tuning_cell
+from mitune.pipelines.compare.tuning import tuned_on, tuning_cell
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.evaluate.nodes import evaluate
 from mitune.pipelines.evaluate.parameters import Evaluation
@@ -22,7 +22,7 @@ from mitune.pipelines.guidance_grid.cells import Cell, read_cell
 from mitune.pipelines.guidance_grid.nodes import CellWork
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.embed import embed_test_images
-from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.quality.parameters import NO_DISTANCES, QualitySettings
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.workers import executor_of
@@ -41,7 +41,7 @@ def paint_scales(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame | Path]]:
     """Shards of a model at all scales, made where they are not finished yet."""
-    headline = headline_of(metrics)
+    headline = metrics.headline_alone
     cells = _cells(model, adapter, tuning, evaluation)
     keys = {cell.shard: cell.key(tuning_prompts, headline, NO_DISTANCES) for cell in cells}
     finished = workspace.shards(keys)
@@ -70,7 +70,7 @@ def choose_guidance(
     metrics: Metrics,
 ) -> pd.DataFrame:
     """A row per scale, with the headline's mean and interval; of equal means the lowest scale."""
-    headline = headline_of(metrics)
+    headline = metrics.headline_alone
     rows = []
     for cell in _cells(model, adapter, tuning, evaluation):
         table = read_cell(cells, cell, cell.key(tuning_prompts, headline, NO_DISTANCES))

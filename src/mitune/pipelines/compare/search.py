@@ -15,13 +15,14 @@ from mitune.datasets.workspace import Workspace
 from mitune.jobs import run
 from mitune.pipelines.compare.cells import Trial, TrialWork, diverged_key
 from mitune.pipelines.compare.points import Method
-from mitune.pipelines.compare.tuning import NO_DISTANCES, headline_of, tuned_on, tuning_cell
+from mitune.pipelines.compare.tuning import tuned_on, tuning_cell
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.finetune.by_metric import training_by
 from mitune.pipelines.finetune.nodes import trainable, training_on
 from mitune.pipelines.finetune.preflight import chosen_metric
 from mitune.pipelines.guidance_grid.nodes import CellWork
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
+from mitune.pipelines.quality.parameters import NO_DISTANCES
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.workers import executor_of
@@ -53,7 +54,7 @@ def try_points(
     UserError
         If the set is not as the objective needs it, or its metric cannot read a prompt of it.
     """
-    headline = headline_of(metrics)
+    headline = metrics.headline_alone
     reads = [*headline.scorers.values()]
     trials = []
     for point, settings in method.points(common).items():

@@ -7,15 +7,6 @@ from mitune.candidates import Generation, Source
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.cells import Cell
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
-from mitune.pipelines.quality.parameters import QualitySettings
-from mitune.pipelines.shared.metrics import Metrics
-
-NO_DISTANCES = QualitySettings(measures={})
-
-
-def headline_of(metrics: Metrics) -> Metrics:
-    """The one that chooses, alone: others would only cost time."""
-    return Metrics(scorers={metrics.headline: metrics.scorers[metrics.headline]})
 
 
 def tuned_on(evaluation: Evaluation, tuning: GuidanceGrid) -> Generation:

@@ -18,12 +18,10 @@ from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_curve.parameters import GuidanceCurve
 from mitune.pipelines.guidance_grid.cells import cells_of, read_cell
 from mitune.pipelines.guidance_grid.nodes import Comparer, Painter, measured, paint_cells
-from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.quality.parameters import NO_DISTANCES
 from mitune.pipelines.shared.arms import ArmFacts, read_arms
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
-
-_NO_DISTANCES = QualitySettings(measures={})
 
 
 def paint_curve(arms: tuple[Arm, ...]) -> Painter:
@@ -41,9 +39,9 @@ def paint_curve(arms: tuple[Arm, ...]) -> Painter:
         *adapters: AdapterRef,
     ) -> Iterator[dict[str, pd.DataFrame | Path]]:
         """Shards of all cells, made where they are not finished yet."""
-        some, headline = _some(prompts, curve.prompts), _headline(metrics)
+        some, headline = _some(prompts, curve.prompts), metrics.headline_alone
         yield from paint(
-            some, model, workspace, evaluation, headline, _NO_DISTANCES, curve.grid, resources,
+            some, model, workspace, evaluation, headline, NO_DISTANCES, curve.grid, resources,
             *adapters,
         )  # fmt: skip
 
@@ -65,12 +63,12 @@ def draw_curve(arms: tuple[Arm, ...]) -> Comparer:
     ) -> tuple[pd.DataFrame, Figure]:
         """A row per arm and scale, and their figure."""
         given = {arm.name: ref for arm, ref in zip(arms, adapters, strict=True)}
-        some, headline = _some(prompts, curve.prompts), _headline(metrics)
+        some, headline = _some(prompts, curve.prompts), metrics.headline_alone
         rows: list[dict[str, Any]] = []
         for cell in cells_of(model, given, evaluation.generation, curve.grid):
-            table = read_cell(shards, cell, cell.key(some, headline, _NO_DISTANCES))
+            table = read_cell(shards, cell, cell.key(some, headline, NO_DISTANCES))
             counts = {"prompts": len(some), "images": len(table)}
-            measurements = measured(cell, table, {}, headline, _NO_DISTANCES)
+            measurements = measured(cell, table, {}, headline, NO_DISTANCES)
             rows += [row | counts for row in measurements]
         table = pd.DataFrame(rows).rename(columns={"measure": "metric"})
         shown = [arm for arm in read_arms(facts) if arm.name in given]
@@ -84,7 +82,3 @@ def _some(prompts: pd.DataFrame, count: int) -> pd.DataFrame:
     """The first of each category in turn."""
     turn = prompts.groupby("category", sort=False).cumcount()
     return prompts.loc[turn.sort_values(kind="stable").index].head(count)
-
-
-def _headline(metrics: Metrics) -> Metrics:
-    return Metrics(scorers={metrics.headline: metrics.scorers[metrics.headline]})

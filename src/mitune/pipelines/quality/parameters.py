@@ -39,6 +39,9 @@ class QualitySettings(BaseModel):
         return weights + pictures
 
 
+NO_DISTANCES = QualitySettings(measures={})
+
+
 def embedder_name(embedder: EmbedderConfig) -> str:
     """`clip-0a1b2c3d`."""
     digest = hashlib.sha256(str(sorted(embedder.provenance.items())).encode()).hexdigest()

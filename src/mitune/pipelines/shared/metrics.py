@@ -54,6 +54,11 @@ class Metrics(BaseModel):
         return next(iter(self.scorers))
 
     @property
+    def headline_alone(self) -> Metrics:
+        """The first without the others, which would only cost time where it alone is read."""
+        return Metrics(scorers={self.headline: self.scorers[self.headline]})
+
+    @property
     def units(self) -> dict[str, Units]:
         """How to read the numbers of each, by its name."""
         return {name: config.units for name, config in self.scorers.items()}

@@ -17,13 +17,11 @@ from mitune.pipelines.evaluate.images import evaluation_source
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.cells import Cell, read_cell
 from mitune.pipelines.guidance_grid.nodes import CellWork
-from mitune.pipelines.quality.parameters import QualitySettings
+from mitune.pipelines.quality.parameters import NO_DISTANCES
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
 from mitune.pipelines.shared.workers import executor_of
 from mitune.pipelines.studies.parameters import Studies, adapter_name
-
-_NO_DISTANCES = QualitySettings(measures={})
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def measure_arms(
 ) -> Iterator[dict[str, pd.DataFrame | Path]]:
     """Scores per image of every arm and repeat, a shard each; images themselves are not kept."""
     cells = _cells(studies, {**trained, **merged}, model, evaluation)
-    keys = {name: cell.key(test_prompts, metrics, _NO_DISTANCES) for name, cell in cells.items()}
+    keys = {name: cell.key(test_prompts, metrics, NO_DISTANCES) for name, cell in cells.items()}
     finished = workspace.shards(keys)
     if finished:
         yield dict(finished.files)
@@ -69,7 +67,7 @@ def measure_arms(
         if name not in finished:
             same = jobs[keys[name]].names if keys[name] in jobs else ()
             jobs[keys[name]] = Images((*same, name), cell)
-    work = ImagesWork(CellWork(test_prompts, metrics, _NO_DISTANCES, resources))
+    work = ImagesWork(CellWork(test_prompts, metrics, NO_DISTANCES, resources))
     executor = executor_of(resources, model, *metrics.scorers.values())
     with tqdm(total=len(cells), initial=len(finished), desc="images of arms") as progress:
         for result in run(jobs.values(), work, lambda job: False, executor):
@@ -98,7 +96,7 @@ def read_measured(
     cells = _cells(studies, adapters, model, evaluation)
     for name, cell in cells.items():
         arm, _, repeat = name.rpartition("__")
-        table = read_cell(shards, cell, cell.key(test_prompts, metrics, _NO_DISTANCES))
+        table = read_cell(shards, cell, cell.key(test_prompts, metrics, NO_DISTANCES))
         tables[arm].append(table.assign(repeat=int(repeat)))
     return {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
 
