@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from kedro.pipeline.node import Node
 
@@ -14,9 +14,9 @@ from mitune.pipelines.compare.search import try_points
 from mitune.pipelines.compare.tuning import tuned_on
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
+from mitune.pipelines.shared.given import first_of
 from mitune.training.finetuning import Finetuning
 
-T = TypeVar("T")
 _BOTH_BRANCHES = 2.0  # any scale but 1: the best one is not known yet
 
 
@@ -24,20 +24,16 @@ def work_of(node: Node, parameters: Iterable[Any]) -> Iterator[Finetuning | Gene
     """Trainings of a node, and how it makes images of each of its prompts; nothing of others."""
     given = list(parameters)
     if node.func is try_points:
-        for training in _of(Method, given).points(_of(Finetuning, given)).values():
+        for training in first_of(Method, given).points(first_of(Finetuning, given)).values():
             yield training
-            yield tuned_on(_of(Evaluation, given), _of(GuidanceGrid, given))
+            yield tuned_on(first_of(Evaluation, given), first_of(GuidanceGrid, given))
     elif node.func is paint_scales:
-        tuning = _of(GuidanceGrid, given)
+        tuning = first_of(GuidanceGrid, given)
         for scale in tuning.scales:
-            yield _at(tuned_on(_of(Evaluation, given), tuning), scale)
+            yield _at(tuned_on(first_of(Evaluation, given), tuning), scale)
     elif node.func is generate_guided_images:
-        yield _at(_of(Evaluation, given).generation, _BOTH_BRANCHES)
+        yield _at(first_of(Evaluation, given).generation, _BOTH_BRANCHES)
 
 
 def _at(settings: Generation, scale: float) -> Generation:
     return settings.model_copy(update={"guidance": settings.guidance.at_scale(scale)})
-
-
-def _of(kind: type[T], given: Iterable[Any]) -> T:
-    return next(each for each in given if isinstance(each, kind))

@@ -6,26 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from mitune.backbones import AdapterRef, ModelRef
 from mitune.comparison import mean
 from mitune.datasets.shards import Shards
 from mitune.datasets.workspace import Workspace
-from mitune.jobs import run
 from mitune.metrics.features import Features
 from mitune.pipelines.compare.tuning import tuned_on, tuning_cell
 from mitune.pipelines.evaluate.images import generate_test_images
 from mitune.pipelines.evaluate.nodes import evaluate
 from mitune.pipelines.evaluate.parameters import Evaluation
 from mitune.pipelines.guidance_grid.cells import Cell, read_cell
-from mitune.pipelines.guidance_grid.nodes import CellWork
+from mitune.pipelines.guidance_grid.nodes import CellWork, paint
 from mitune.pipelines.guidance_grid.parameters import GuidanceGrid
 from mitune.pipelines.quality.embed import embed_test_images
 from mitune.pipelines.quality.parameters import NO_DISTANCES, QualitySettings
 from mitune.pipelines.shared.metrics import Metrics
 from mitune.pipelines.shared.resources import Resources
-from mitune.pipelines.shared.workers import executor_of
 
 _NAME = "guidance"
 
@@ -41,23 +38,9 @@ def paint_scales(
     resources: Resources,
 ) -> Iterator[dict[str, pd.DataFrame | Path]]:
     """Shards of a model at all scales, made where they are not finished yet."""
-    headline = metrics.headline_alone
+    work = CellWork(tuning_prompts, metrics.headline_alone, NO_DISTANCES, resources)
     cells = _cells(model, adapter, tuning, evaluation)
-    keys = {cell.shard: cell.key(tuning_prompts, headline, NO_DISTANCES) for cell in cells}
-    finished = workspace.shards(keys)
-    if finished:
-        yield dict(finished.files)
-
-    def is_finished(cell: Cell) -> bool:
-        return cell.shard in finished
-
-    work = CellWork(tuning_prompts, headline, NO_DISTANCES, resources)
-    executor = executor_of(resources, model, *headline.scorers.values())
-    with tqdm(total=len(cells), initial=len(finished), desc="scales") as progress:
-        for result in run(cells, work, is_finished, executor):
-            result.value.attrs = {"key": keys[result.job.shard]}
-            yield {result.job.shard: result.value}
-            progress.update()
+    yield from paint(cells, model, workspace, work, bar="scales")
 
 
 def choose_guidance(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,24 +60,33 @@ def paint_cells(arms: tuple[Arm, ...]) -> Painter:
         """Shards of all cells, made where they are not finished yet."""
         given = {arm.name: ref for arm, ref in zip(arms, adapters, strict=True)}
         cells = cells_of(model, given, evaluation.generation, grid)
-        keys = {cell.shard: cell.key(prompts, metrics, quality) for cell in cells}
-
-        finished = workspace.shards(keys)
-        if finished:
-            yield dict(finished.files)
-
-        def is_finished(cell: Cell) -> bool:
-            return cell.shard in finished
-
-        work = CellWork(prompts, metrics, quality, resources)
-        with tqdm(total=len(cells), initial=len(finished), desc="cells") as progress:
-            executor = executor_of(resources, model, *metrics.scorers.values())
-            for result in run(cells, work, is_finished, executor):
-                result.value.attrs = {"key": keys[result.job.shard]}
-                yield {result.job.shard: result.value}
-                progress.update()
+        yield from paint(cells, model, workspace, CellWork(prompts, metrics, quality, resources))
 
     return paint_cells_of_models
+
+
+def paint(
+    cells: Sequence[Cell],
+    model: ModelRef,
+    workspace: Workspace,
+    work: CellWork,
+    bar: str = "cells",
+) -> Iterator[dict[str, pd.DataFrame | Path]]:
+    """Shards of `cells`: files of those that are finished, then tables of the others."""
+    keys = {cell.shard: cell.key(work.prompts, work.metrics, work.quality) for cell in cells}
+    finished = workspace.shards(keys)
+    if finished:
+        yield dict(finished.files)
+
+    def is_finished(cell: Cell) -> bool:
+        return cell.shard in finished
+
+    executor = executor_of(work.resources, model, *work.metrics.scorers.values())
+    with tqdm(total=len(cells), initial=len(finished), desc=bar) as progress:
+        for result in run(cells, work, is_finished, executor):
+            result.value.attrs = {"key": keys[result.job.shard]}
+            yield {result.job.shard: result.value}
+            progress.update()
 
 
 @dataclass(frozen=True)
