@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
 from mitune.arm import Arm
 from mitune.metrics.units import Units
 from mitune.pipelines.compare.facts import Facts
 from mitune.pipelines.compare.table import DEFAULT, GUIDANCES, OWN
 from mitune.pipelines.compare.verdict import verdict
+from mitune.pipelines.shared.pages import embedded, pages_of
 
 _STRENGTHS = ("beta", "lam")
 
@@ -34,9 +32,7 @@ def render_page(
     figure: bytes,
 ) -> str:
     """HTML; the first of `arms` is the base, the first of `units` the headline."""
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        files("mitune.pipelines.compare").joinpath("templates/compare.html").read_text()
-    )
+    template = pages_of("mitune.pipelines.compare").get_template("compare.html")
     metric = next(iter(units))
     cells = _by(("model", "guidance", "measure"), results)
     away = _by(("model", "other", "guidance", "measure"), differences)
@@ -64,7 +60,7 @@ def render_page(
         reward_note=reward_note(arms, facts),
         watched=_watched(facts),
         isnan=math.isnan,
-        figure=base64.b64encode(figure).decode(),
+        figure=embedded(figure),
     )
 
 

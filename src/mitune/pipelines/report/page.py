@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
 from mitune.arm import Arm
 from mitune.comparison import ALL, categories_of
@@ -17,6 +14,7 @@ from mitune.pipelines.report.changes import Changes
 from mitune.pipelines.report.dependence import dependence_rows
 from mitune.pipelines.report.people import UNITS, people
 from mitune.pipelines.report.verdict import by_category, verdict
+from mitune.pipelines.shared.pages import embedded, pages_of
 from mitune.statistics import Interval
 
 
@@ -43,9 +41,7 @@ def render_page(
     `headline` holds differences between arms by `{first} - {second}.{metric}`. `laboratory`:
     whether all of this happened in the miniature world.
     """
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        files("mitune.pipelines.report").joinpath("templates/report.html").read_text()
-    )
+    template = pages_of("mitune.pipelines.report").get_template("report.html")
     metric = next(iter(units))
     cells = {(r.model, r.category, r.metric): r for r in summary.itertuples(index=False)}
     overall = {arm.name: cells[arm.name, ALL, metric] for arm in arms}
@@ -81,7 +77,7 @@ def render_page(
         total=sum(timings.values()),
         agreement=agreement.to_dict("records"),
         curve=curve.iloc[0],
-        figures={title: base64.b64encode(png).decode() for title, png in pictures.items()},
+        figures={title: embedded(png) for title, png in pictures.items()},
         changes=changes,
         grid=_grid(changes, samples, metric, units[metric]),
     )
@@ -137,7 +133,7 @@ def _grid(
 def _pictures(part: pd.DataFrame, metric: str, units: Units) -> list[dict[str, Any]]:
     return [
         {
-            "png": base64.b64encode(png).decode(),
+            "png": embedded(png),
             "right": units.threshold is not None and score > units.threshold,
             "score": units.value(score),
         }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
 from mitune.comparison import ALL
 from mitune.metrics.units import Units
 from mitune.paper_tables import Comparison, Panel, for_table
+from mitune.pipelines.shared.pages import embedded, pages_of
 from mitune.pipelines.studies.elsewhere import ELSEWHERE
 from mitune.pipelines.studies.parameters import Studies, Study
 
@@ -45,9 +43,7 @@ def render_page(
     timings: Mapping[str, float],
 ) -> str:
     """HTML; the first of `units` is the headline. `replays`: its agreement with scores."""
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(
-        files("mitune.pipelines.studies").joinpath("templates/studies.html").read_text()
-    )
+    template = pages_of("mitune.pipelines.studies").get_template("studies.html")
     sections = [
         _section(bench, name, study)
         for bench in benches
@@ -68,7 +64,7 @@ def render_page(
             for panel in for_table(table, _NOTHING)
             if panel.table not in treated
         ],
-        rank_figure=base64.b64encode(rank_figure).decode(),
+        rank_figure=embedded(rank_figure),
         replays=replays.sort_values("tau", ascending=False).to_dict("records"),
         timings={
             node: spent
@@ -93,7 +89,7 @@ def _section(bench: Bench, name: str, study: Study) -> dict[str, Any]:
         "categories": [ALL, *categories] if len(categories) > 1 else [],
         "published": _published(study),
         "counterparts": _counterparts(study),
-        "figure": base64.b64encode(bench.figures[name]).decode(),
+        "figure": embedded(bench.figures[name]),
     }
 
 

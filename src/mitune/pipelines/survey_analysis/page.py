@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
+from mitune.pipelines.shared.pages import embedded, pages_of
 from mitune.survey.published import OFFICIAL_NAMES, published
 from mitune.survey.row import KINDS, Kind
 from mitune.survey.shares import AVERAGE
@@ -25,11 +23,9 @@ def render(
     names: Mapping[str, str],
 ) -> str:
     """HTML; `names` are the models' for readers."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.filters |= {"percent": _percent, "missing": pd.isna}
-    template = environment.from_string(
-        files("mitune.pipelines.survey_analysis").joinpath("templates/survey.html").read_text()
-    )
+    pages = pages_of("mitune.pipelines.survey_analysis")
+    pages.filters |= {"percent": _percent, "missing": pd.isna}
+    template = pages.get_template("survey.html")
     studies = [
         {
             "title": TITLES[kind],
@@ -45,7 +41,7 @@ def render(
         for kind in KINDS
         if len(_of(share, kind))
     ]
-    return template.render(studies=studies, figure=base64.b64encode(figure).decode())
+    return template.render(studies=studies, figure=embedded(figure))
 
 
 def _panels(share: pd.DataFrame) -> Iterator[dict[str, Any]]:
